@@ -1,0 +1,4 @@
+/** Every call that can wait takes it last. An aborted call rejects with the signal's reason. */
+export interface Abortable {
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,51 @@
+import type { MessageRecord } from "../domain/message.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { ReadingRecipe } from "../domain/reading-recipe.ts";
+import type { Gap } from "../domain/manifest.ts";
+import type { Abortable } from "./abortable.ts";
+
+export interface OpenOptions extends Abortable {
+  /** Give the queue back after this long, read or not; what was not read becomes a gap. */
+  readonly maxHoldMs: number;
+  /** Average body of a ready message if known, to size the window of quorum queues. */
+  readonly averageBodyBytes: number | null;
+  /** Read at most so many messages; the rest is a gap with this recipe's reason. Absent: all. */
+  readonly maxMessages?: number;
+}
+
+/**
+ * Opens queues for reading. One reader may have several cursors at once, each with a connection of its own.
+ * Before anything is read the queue is locked at the broker: a second reader anywhere gets QUEUE_LOCKED.
+ */
+export interface QueueReader {
+  /**
+   * Throws QUEUE_MISSING, QUEUE_REFUSED (permission), QUEUE_LOCKED (another run of mqbackup reads it), QUEUE_BUSY (exclusive use by
+   * others), QUEUE_UNSAFE (found only by looking: e.g. a nack counts after all), BROKER_UNREACHABLE, LOGIN_REFUSED, VHOST_MISSING.
+   */
+  open(queue: QueueAddress, recipe: ReadingRecipe, options: OpenOptions): Promise<QueueCursor>;
+}
+
+/**
+ * The messages ready at the cut, in order, in batches. Iterate once, to the end, then `settle`.
+ * - A batch's views are valid until the next one is asked for.
+ * - Iteration ends at the cut, or earlier with `gaps` saying why (held too long, the queue vanished, the broker took the messages
+ *   back, an alarm, a message with too few deliveries left). It throws only when aborted.
+ * - Disposing without `settle` requeues by the recipe.
+ */
+export interface QueueCursor extends AsyncIterable<readonly MessageRecord[]>, AsyncDisposable {
+  /** Ready messages by passive declare when reading began; null for streams. */
+  readonly readyAtCut: number | null;
+  readonly cutAt: Date;
+  /** True: no lock could be taken (no configure permission on mqbackup.lock.*): nothing keeps a second run away. */
+  readonly unprotected: boolean;
+  /** Complete after the iteration. */
+  readonly gaps: readonly Gap[];
+  readonly notes: readonly string[];
+  /**
+   * requeue: everything back to the queue, by the recipe. consume: what was yielded is removed, anything else goes back; resolves
+   * when the broker has done it. Throws BROKER_LOST when what was held had gone back by itself.
+   */
+  settle(outcome: "requeue" | "consume"): Promise<void>;
+  /** Ready messages now; null when that can no longer be told. */
+  readyNow(): Promise<number | null>;
+}

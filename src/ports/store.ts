@@ -1,0 +1,44 @@
+import type { Abortable } from "./abortable.ts";
+
+/** A body that can be read more than once, so that a put can be tried again. */
+export interface ObjectBody {
+  readonly bytes: number;
+  open(): AsyncIterable<Uint8Array>;
+  /** A finished local file with these bytes; a store on the same file system may link it instead of copying. */
+  readonly file?: string;
+}
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly bytes: number;
+  readonly modifiedAt: Date;
+}
+
+export interface PutOptions extends Abortable {
+  /** Put only when nothing is there: OBJECT_EXISTS otherwise, and what is there stays as it is. */
+  readonly ifAbsent?: boolean;
+}
+
+export interface GetOptions extends Abortable {
+  /** Bytes [offset, offset + length); a range that reaches past the end is ARCHIVE_DAMAGED. */
+  readonly range?: { readonly offset: number; readonly length: number };
+}
+
+/**
+ * One target: where objects are kept under slash-separated keys.
+ * - put is all or nothing: when it resolves the object is durable and visible whole; when it rejects, nothing of it is visible.
+ * - get, list and delete of what is not there: OBJECT_MISSING from get; an empty list; delete resolves.
+ * - list gives every object below the prefix, keys ascending by code unit.
+ * - Failures: TARGET_MISSING, TARGET_REFUSED (permission, read-only), TARGET_FULL, TARGET_FAILED (all else). A store does not retry;
+ *   that is a wrapper's work.
+ */
+export interface Store {
+  /** For people; never holds a secret. */
+  readonly location: string;
+  put(key: string, body: ObjectBody, options?: PutOptions): Promise<void>;
+  get(key: string, options?: GetOptions): AsyncIterable<Uint8Array>;
+  list(prefix: string, options?: Abortable): AsyncIterable<ObjectInfo>;
+  delete(key: string, options?: Abortable): Promise<void>;
+  /** Total and free bytes where keeping happens; null where that cannot be told. */
+  capacity(options?: Abortable): Promise<{ readonly totalBytes: number; readonly freeBytes: number } | null>;
+}
