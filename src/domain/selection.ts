@@ -1,19 +1,11 @@
 import { BackupError } from "./errors.ts";
+import type { QueuePattern } from "./queue-pattern.ts";
 import { describeQueue, type QueueAddress, type QueueInfo, type QueueType } from "./queue.ts";
-
-/** What `--queue` or `--exclude` named, compiled elsewhere. */
-export interface NamePattern {
-  /** As the operator wrote it. */
-  readonly text: string;
-  /** The one name it stands for; null when it holds wildcards. */
-  readonly exact: string | null;
-  readonly matches: (name: string) => boolean;
-}
 
 /** No `queues` means all. `exclude` wins. */
 export interface Selection {
-  readonly queues: readonly NamePattern[];
-  readonly exclude: readonly NamePattern[];
+  readonly queues: readonly QueuePattern[];
+  readonly exclude: readonly QueuePattern[];
 }
 
 /** In AMQP-only mode nobody tells what the named queues are: this is the operator's word for all of them. */
@@ -100,7 +92,7 @@ function unknownQueue(address: QueueAddress, told: ToldFacts): QueueInfo {
 function refuseMissing(
   found: readonly QueueInfo[],
   vhosts: readonly string[],
-  patterns: readonly NamePattern[],
+  patterns: readonly QueuePattern[],
 ): void {
   const names = new Set(found.map((queue) => queue.name));
   const missing = patterns.flatMap(({ exact }) => (exact === null || names.has(exact) ? [] : [exact]));

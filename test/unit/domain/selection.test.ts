@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { compileQueuePattern } from "../../../src/cli/queue-pattern.ts";
+import { compileQueuePattern } from "../../../src/domain/queue-pattern.ts";
 import type { QueueInfo } from "../../../src/domain/queue.ts";
 import { namedQueues, selectQueues, type Selection } from "../../../src/domain/selection.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { compileQueuePattern } from "../../../src/cli/queue-pattern.ts";
+import { compileQueuePattern } from "../../../src/domain/queue-pattern.ts";
 
 const queueName = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 40 }),
@@ -34,6 +34,13 @@ describe("compileQueuePattern", () => {
     ["{orders,billing}.*", "other.x", false],
     [String.raw`a\*b`, "a*b", true],
     [String.raw`a\*b`, "axb", false],
+    ["a[c-b]", "a-", true],
+    [String.raw`a[\]x]`, "a]", true],
+    ["{a*,}b", "b", true],
+    ["{a*,}b", "axb", true],
+    ["{a*}b", "{axy}b", true],
+    [String.raw`{a\,b,c}`, "a,b", true],
+    ["caf?", "caf😀", true],
     ["!a", "!a", true],
     ["!a", "b", false],
     ["!a*", "b", false],
@@ -49,7 +56,19 @@ describe("compileQueuePattern", () => {
     expect(compileQueuePattern(String.raw`what\?`).exact).toBe("what?");
     expect(compileQueuePattern(String.raw`back\\slash`).exact).toBe(String.raw`back\slash`);
     expect(compileQueuePattern("orders.*").exact).toBeNull();
-    expect(compileQueuePattern("a{b}").exact).toBeNull();
+    expect(compileQueuePattern("a{b}").exact).toBe("a{b}");
+    expect(compileQueuePattern("a[b").exact).toBe("a[b");
+    expect(compileQueuePattern("a{b,c}").exact).toBeNull();
+  });
+
+  it("never fails to compile", () => {
+    fc.assert(
+      fc.property(
+        queueName,
+        queueName,
+        (pattern, name) => typeof compileQueuePattern(pattern).matches(name) === "boolean",
+      ),
+    );
   });
 
   it("matches a queue that is spelled like the pattern, whatever it holds", () => {
