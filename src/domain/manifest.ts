@@ -68,8 +68,8 @@ export interface QueueEntry extends QueueAddress {
   readonly offsets: { readonly first: number; readonly last: number } | null;
   readonly content: readonly ContentRange[];
   readonly segments: readonly SegmentEntry[];
-  /** Where this queue's fingerprints lie in the index file; null when there are none. */
-  readonly index: FrameRange | null;
+  /** This queue's fingerprints in the index file, in queue order; together one for every message. */
+  readonly index: readonly IndexEntry[];
   readonly gaps: readonly Gap[];
   /** What a reader should know and that is not a loss: costs of the reading, messages at their limit. */
   readonly notes: readonly string[];
@@ -114,6 +114,14 @@ export interface SegmentEntry extends FrameRange {
   readonly first: number;
   readonly plainBytes: number;
   /** Of the stored frames (offset, length), hexadecimal: checked before they are decompressed. */
+  readonly sha256: string;
+}
+
+/** zstd frames in the index file that decode to `records` fingerprints of 16 bytes each, and padding. */
+export interface IndexEntry extends FrameRange {
+  readonly records: number;
+  readonly plainBytes: number;
+  /** Of the stored frames, hexadecimal. */
   readonly sha256: string;
 }
 

@@ -1,0 +1,59 @@
+import { compareBackupIds, isBackupId, type BackupId } from "../domain/backup-id.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import type { ObjectInfo, Store } from "../ports/store.ts";
+
+const BACKUPS = "backups/";
+export const MANIFEST_NAME = "manifest.json";
+/** Put first, removed after the commit: it reserves the id, and says of what an interrupted run left when that began. */
+export const BEGUN_NAME = "begun.json";
+
+/** What lies in the folder of one backup, committed or not. */
+export interface BackupFolder {
+  readonly id: BackupId;
+  /** Its manifest is there: the backup exists. */
+  readonly committed: boolean;
+  /** `name` is the key within the folder. */
+  readonly objects: readonly (ObjectInfo & { readonly name: string })[];
+}
+
+/** The key of a file of a backup: `backups/20261121-193200F/manifest.json`. */
+export function backupKey(id: BackupId, name: string): string {
+  return `${folderPrefix(id)}${name}`;
+}
+
+export function folderPrefix(id: BackupId): string {
+  return `${BACKUPS}${id}/`;
+}
+
+/** Every folder with a backup's name, in the order of the listing. Other things at the target are not ours to judge. */
+export async function* readFolders(
+  store: Pick<Store, "list">,
+  options: Abortable = {},
+): AsyncGenerator<BackupFolder> {
+  let id: BackupId | null = null;
+  let objects: (ObjectInfo & { readonly name: string })[] = [];
+  for await (const object of store.list(BACKUPS, options)) {
+    const [folder = "", ...rest] = object.key.slice(BACKUPS.length).split("/");
+    if (!isBackupId(folder) || rest.length === 0) continue;
+    if (folder !== id) {
+      if (id !== null) yield toFolder(id, objects);
+      id = folder;
+      objects = [];
+    }
+    objects.push({ ...object, name: rest.join("/") });
+  }
+  if (id !== null) yield toFolder(id, objects);
+}
+
+/** The ids of all committed backups, oldest first. */
+export async function committedIds(store: Pick<Store, "list">, options: Abortable = {}): Promise<BackupId[]> {
+  const ids: BackupId[] = [];
+  for await (const folder of readFolders(store, options)) {
+    if (folder.committed) ids.push(folder.id);
+  }
+  return ids.toSorted(compareBackupIds);
+}
+
+function toFolder(id: BackupId, objects: BackupFolder["objects"]): BackupFolder {
+  return { id, objects, committed: objects.some(({ name }) => name === MANIFEST_NAME) };
+}

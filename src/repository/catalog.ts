@@ -1,0 +1,231 @@
+import { Buffer } from "node:buffer";
+import {
+  compareBackupIds,
+  formatFullId,
+  formatIncrementalId,
+  ownLabel,
+  parseBackupId,
+  type BackupId,
+} from "../domain/backup-id.ts";
+import { BackupError, hasCode } from "../domain/errors.ts";
+import { FORMAT, type Manifest } from "../domain/manifest.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import type { Store } from "../ports/store.ts";
+import {
+  backupKey,
+  BEGUN_NAME,
+  committedIds,
+  folderPrefix,
+  MANIFEST_NAME,
+  readFolders,
+  type BackupFolder,
+} from "./backup-folder.ts";
+import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
+import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
+import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
+import { encodeDocument } from "./sealed-document.ts";
+
+/** A committed backup whose manifest cannot be used: MANIFEST_DAMAGED or FORMAT_NEWER. */
+export interface DamagedManifest {
+  readonly id: BackupId;
+  readonly damage: BackupError;
+}
+
+export type ClaimRequest = { readonly now: Date } & (
+  | { readonly kind: "full"; readonly base: null }
+  | { readonly kind: "incremental"; readonly base: BackupId }
+);
+
+/** How many seconds ahead a free id is looked for. */
+const CLAIM_TRIES = 60;
+
+/** Throws REPOSITORY_MISSING, FORMAT_NEWER, MANIFEST_DAMAGED. */
+export async function openCatalog(store: Store, options: Abortable = {}): Promise<Catalog> {
+  return new Catalog(store, await readRepository(store, options));
+}
+
+/** Opens the repository, or makes a new one where there is none. */
+export async function createCatalog(
+  store: Store,
+  request: { readonly now: Date; readonly repositoryId: string },
+  options: Abortable = {},
+): Promise<Catalog> {
+  return new Catalog(store, await readOrCreateRepository(store, request, options));
+}
+
+/** Throws OBJECT_MISSING, MANIFEST_DAMAGED, FORMAT_NEWER. */
+export async function readManifest(
+  store: Pick<Store, "get">,
+  id: BackupId,
+  options: Abortable = {},
+): Promise<Manifest> {
+  const key = backupKey(id, MANIFEST_NAME);
+  const manifest = decodeManifest(await readObject(store, key, options), key);
+  if (manifest.id === id) return manifest;
+  throw new BackupError("MANIFEST_DAMAGED", `${key} is damaged: it is the manifest of ${manifest.id}`);
+}
+
+/** All manifests at one target. */
+export class Catalog {
+  readonly store: Store;
+  readonly repository: RepositoryDocument;
+  readonly #own = new Set<string>();
+
+  constructor(store: Store, repository: RepositoryDocument) {
+    this.store = store;
+    this.repository = repository;
+  }
+
+  /**
+   * Reserves the id of a backup that begins now; of two in one second one gets the next second.
+   * What is put under it is not a backup until `commit`.
+   */
+  async claim(request: ClaimRequest, options: Abortable = {}): Promise<BackupId> {
+    for (let second = 0; second < CLAIM_TRIES; second += 1) {
+      const at = new Date(request.now.getTime() + second * 1000);
+      const id = request.kind === "full" ? formatFullId(at) : formatIncrementalId(request.base, at);
+      if (await this.reserve(id, at, options)) return id;
+    }
+    throw new BackupError("LEASE_HELD", `no id is free at ${this.store.location} for a backup begun now`, {
+      hint: "Something begins backups all the time; look who else writes to this target.",
+    });
+  }
+
+  /** Takes this very id, as the second target of a backup needs it. False: it is taken. */
+  async reserve(id: BackupId, now: Date, options: Abortable = {}): Promise<boolean> {
+    const begun = encodeDocument({ format: FORMAT, id, begunAt: now.toISOString() });
+    try {
+      await this.store.put(backupKey(id, BEGUN_NAME), bytesBody(begun), { ...options, ifAbsent: true });
+    } catch (error) {
+      if (hasCode(error, "OBJECT_EXISTS")) return false;
+      throw error;
+    }
+    try {
+      // A backup of this id may have been committed, and its reservation removed, since.
+      if (!(await this.#isCommitted(id, options))) {
+        this.#own.add(id);
+        return true;
+      }
+    } catch (error) {
+      await this.store.delete(backupKey(id, BEGUN_NAME)).catch(() => undefined);
+      throw error;
+    }
+    await this.store.delete(backupKey(id, BEGUN_NAME), options);
+    return false;
+  }
+
+  /**
+   * Makes the backup exist. Everything the manifest names must be durable at the store already. When it rejects, call `abandon`:
+   * the store may have taken the manifest and failed to say so.
+   */
+  async commit(manifest: Manifest, options: Abortable = {}): Promise<void> {
+    const id = this.#owned(manifest.id);
+    const bytes = encodeManifest(manifest);
+    const key = backupKey(id, MANIFEST_NAME);
+    try {
+      await this.store.put(key, bytesBody(bytes), { ...options, ifAbsent: true });
+    } catch (error) {
+      if (!hasCode(error, "OBJECT_EXISTS")) throw error;
+      // A put that was tried again may find its own first attempt.
+      const present = await readObject(this.store, key, options);
+      if (!Buffer.from(present).equals(bytes)) {
+        this.#own.delete(id);
+        throw error;
+      }
+    }
+    this.#own.delete(id);
+    // The reservation has no meaning any more; left behind, `verify` notes it.
+    await this.store.delete(backupKey(id, BEGUN_NAME)).catch(() => undefined);
+  }
+
+  /**
+   * Removes what a run that claimed this id has put, the manifest first, so that nothing is ever listed without its volumes.
+   * No put under this id may be under way.
+   */
+  async abandon(backup: BackupId, options: Abortable = {}): Promise<void> {
+    const id = this.#owned(backup);
+    await this.store.delete(backupKey(id, MANIFEST_NAME), options);
+    const keys: string[] = [];
+    for await (const { key } of this.store.list(folderPrefix(id), options)) keys.push(key);
+    const begun = backupKey(id, BEGUN_NAME);
+    for (const key of keys) {
+      if (key !== begun) await this.store.delete(key, options);
+    }
+    await this.store.delete(begun, options);
+    this.#own.delete(id);
+  }
+
+  /** Throws BACKUP_MISSING, MANIFEST_DAMAGED, FORMAT_NEWER. */
+  async manifest(id: BackupId, options: Abortable = {}): Promise<Manifest> {
+    try {
+      return await readManifest(this.store, id, options);
+    } catch (error) {
+      if (!hasCode(error, "OBJECT_MISSING")) throw error;
+      throw missing(`there is no backup ${id} at ${this.store.location}`, error);
+    }
+  }
+
+  /** Every committed backup, oldest first. */
+  async *list(options: Abortable = {}): AsyncGenerator<Manifest | DamagedManifest> {
+    for (const id of await committedIds(this.store, options)) {
+      const entry = await this.#entry(id, options);
+      if (entry !== null) yield entry;
+    }
+  }
+
+  /** Committed or not, in the order of the listing. */
+  folders(options: Abortable = {}): AsyncGenerator<BackupFolder> {
+    return readFolders(this.store, options);
+  }
+
+  /**
+   * An id, the unambiguous beginning of one (or of its last part), or "latest". Throws BACKUP_MISSING, BACKUP_AMBIGUOUS.
+   * The latest may be damaged: it is not for this function to choose an older one.
+   */
+  async resolve(text: string, options: Abortable = {}): Promise<BackupId> {
+    const ids = await committedIds(this.store, options);
+    if (text === "latest") {
+      const last = ids.at(-1);
+      if (last === undefined) throw missing(`there is no backup at ${this.store.location} yet`);
+      return last;
+    }
+    const exact = ids.find((id) => id === text);
+    if (exact !== undefined) return exact;
+    const matching = ids.filter((id) => id.startsWith(text) || ownLabel(id).startsWith(text));
+    const [only] = matching;
+    if (only === undefined || text === "") throw missing(`there is no backup ${text} at ${this.store.location}`);
+    if (matching.length === 1) return only;
+    const known = matching.toSorted(compareBackupIds).slice(0, 5).join(", ");
+    throw new BackupError("BACKUP_AMBIGUOUS", `${matching.length} backups begin with ${text}: ${known}`, {
+      hint: "Give more of the id.",
+    });
+  }
+
+  async #entry(id: BackupId, options: Abortable): Promise<Manifest | DamagedManifest | null> {
+    try {
+      return await readManifest(this.store, id, options);
+    } catch (error) {
+      // Removed since it was listed.
+      if (hasCode(error, "OBJECT_MISSING")) return null;
+      if (hasCode(error, "MANIFEST_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };
+      throw error;
+    }
+  }
+
+  async #isCommitted(id: BackupId, options: Abortable): Promise<boolean> {
+    return (await readObjectOrNull(this.store, backupKey(id, MANIFEST_NAME), options)) !== null;
+  }
+
+  #owned(id: string): BackupId {
+    const parsed = parseBackupId(id);
+    if (this.#own.has(parsed)) return parsed;
+    throw new BackupError("INTERNAL", `backup ${id} was not claimed by this run`);
+  }
+}
+
+function missing(message: string, cause?: unknown): BackupError {
+  return new BackupError("BACKUP_MISSING", message, {
+    hint: "mqbackup list shows the backups there are.",
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
