@@ -1,0 +1,121 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, mkdtemp, open, rm, rmdir, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+import { BackupError } from "../../domain/errors.ts";
+import type { Spool, SpooledFile, SpoolFile } from "../../ports/spool.ts";
+import { errnoOf, fileError } from "../store/file-errors.ts";
+import { writeAll } from "../store/file-sync.ts";
+import { ownPrefix, sweepDead } from "../store/ownership.ts";
+
+/**
+ * A private folder below `directory`, made when the first file is. `directory` itself is made when only its last part is missing
+ * (TARGET_MISSING otherwise) and removed again with the last spool in it.
+ */
+export function localSpool(directory: string): Spool {
+  let folder: Promise<string> | null = null;
+  const open = new Set<GrowingFile>();
+  return {
+    create: async (name) => {
+      const file = await growingFile(path.join(await (folder ??= makeFolder(directory)), name), name);
+      open.add(file);
+      return file;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...open].map(async (file) => file.close()));
+      if (folder === null) return;
+      const made = await folder.catch(() => null);
+      if (made !== null) await rm(made, { recursive: true, force: true });
+      await rmdir(directory).catch(() => undefined);
+    },
+  };
+}
+
+/** Removes the spools of processes of this machine that are gone; gives their paths. */
+export async function sweepDeadSpools(directory: string): Promise<readonly string[]> {
+  try {
+    return await sweepDead(directory);
+  } catch (error) {
+    throw fileError(error, `remove what an earlier run left in ${directory}`);
+  }
+}
+
+async function makeFolder(directory: string): Promise<string> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") {
+      throw new BackupError("TARGET_MISSING", `${path.dirname(directory)} does not exist`, {
+        hint: "Make the directory, or mount the file system it is on, and run again.",
+        cause: error,
+      });
+    }
+    if (errnoOf(error) !== "EEXIST") throw fileError(error, `make the directory ${directory}`);
+  }
+  try {
+    return await mkdtemp(path.join(directory, ownPrefix()));
+  } catch (error) {
+    throw fileError(error, `make a directory in ${directory}`);
+  }
+}
+
+type GrowingFile = SpoolFile & { close(): Promise<void> };
+
+async function growingFile(file: string, name: string): Promise<GrowingFile> {
+  const doing = `write ${file}`;
+  let handle: FileHandle;
+  try {
+    handle = await open(file, "wx", 0o600);
+  } catch (error) {
+    throw fileError(error, doing);
+  }
+  const hash = createHash("sha256");
+  let bytes = 0;
+  let last: Promise<unknown> = Promise.resolve();
+  let closed: Promise<void> | null = null;
+
+  /** After what came before, and not at all when that failed. */
+  function next<T>(work: () => Promise<T>): Promise<T> {
+    const turn = last.then(work).catch((error: unknown) => {
+      throw fileError(error, doing);
+    });
+    last = turn;
+    turn.catch(() => undefined);
+    return turn;
+  }
+
+  function close(): Promise<void> {
+    return (closed ??= last.then(
+      async () => handle.close(),
+      async () => handle.close(),
+    ));
+  }
+
+  return {
+    name,
+    get bytes() {
+      return bytes;
+    },
+    append: async (part) => {
+      const range = { offset: bytes, length: part.length };
+      bytes += part.length;
+      hash.update(part);
+      await next(async () => writeAll(handle, part));
+      return range;
+    },
+    finish: async (): Promise<SpooledFile> => {
+      await next(async () => handle.sync());
+      await close();
+      return {
+        name,
+        bytes,
+        sha256: hash.digest("hex"),
+        body: { bytes, file, open: () => createReadStream(file) },
+        release: async () => {
+          await rm(file, { force: true });
+        },
+      };
+    },
+    close,
+  };
+}

@@ -1,0 +1,241 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { link, lstat, open, rename, rm, statfs, unlink, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+import { BackupError } from "../../domain/errors.ts";
+import type { GetOptions, ObjectBody, PutOptions, Store } from "../../ports/store.ts";
+import { errnoOf, fileError } from "./file-errors.ts";
+import { syncDirectory, syncFile, writeAll } from "./file-sync.ts";
+import {
+  keyParts,
+  makeBase,
+  makeDirectory,
+  pruneDirectories,
+  requireBase,
+  requireNoLinks,
+  walk,
+} from "./file-tree.ts";
+import { ownPrefix, sweepDead } from "./ownership.ts";
+
+/** Where an object is written before it gets its name. `list` does not see it. */
+const INCOMING = ".incoming";
+
+const READ_BYTES = 1024 * 1024;
+
+/** link(2) refused by the file system, not for what is asked. */
+const NO_LINKS = ["EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
+
+export interface FileStoreOptions {
+  /** Make the directory when it is missing: TARGET_MISSING otherwise. */
+  readonly create?: boolean;
+}
+
+/**
+ * Objects as files below a directory. A put is durable when it resolves: the file, its name and the directories that lead to it
+ * are synced. Directories are 0700, files 0600. A body that is a file of this file system is linked, not copied.
+ */
+export function fileStore(directory: string, options: FileStoreOptions = {}): Store {
+  const base = path.resolve(directory);
+  let swept: Promise<unknown> | null = null;
+
+  async function put(key: string, body: ObjectBody, { ifAbsent = false, signal }: PutOptions): Promise<void> {
+    const parts = keyParts(key);
+    const parents = parts.slice(0, -1);
+    const target = path.join(base, ...parts);
+    signal?.throwIfAborted();
+    if (options.create === true) await makeBase(base);
+    await requireBase(base);
+    // An existing object is refused before anything is copied; what counts is the link below.
+    if (ifAbsent && (await isThere(target))) throw exists(key, base);
+    const incoming = await makeDirectory(base, [INCOMING]);
+    await (swept ??= sweepDead(incoming));
+    const temporary = path.join(incoming, `${ownPrefix()}${randomBytes(8).toString("hex")}`);
+    try {
+      await stage(temporary, body, signal);
+      await publish(temporary, target, parents, ifAbsent);
+    } catch (error) {
+      await pruneDirectories(base, parents);
+      throw error;
+    } finally {
+      await rm(temporary, { force: true });
+    }
+  }
+
+  async function publish(
+    temporary: string,
+    target: string,
+    parents: readonly string[],
+    ifAbsent: boolean,
+  ): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const parent = await makeDirectory(base, parents);
+      try {
+        await (ifAbsent ? linkNew(temporary, target) : rename(temporary, target));
+      } catch (error) {
+        if (errnoOf(error) === "EEXIST") throw exists(path.relative(base, target), base, error);
+        // A delete at the same time may have removed the directory as an empty one.
+        if (errnoOf(error) === "ENOENT" && attempt < 5) continue;
+        throw error;
+      }
+      await syncDirectory(parent).catch(async (error: unknown) => {
+        await rm(target, { force: true });
+        throw error;
+      });
+      return;
+    }
+  }
+
+  async function* get(key: string, { range, signal }: GetOptions): AsyncGenerator<Uint8Array> {
+    const parts = keyParts(key);
+    signal?.throwIfAborted();
+    await requireNoLinks(base, parts);
+    await using handle = await openObject(path.join(base, ...parts), key);
+    const { size } = await handle.stat();
+    const end = range === undefined ? size : range.offset + range.length;
+    if (end > size) throw tooShort(key, end, size);
+    let at = range?.offset ?? 0;
+    while (at < end) {
+      signal?.throwIfAborted();
+      const part = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - at));
+      const { bytesRead } = await handle.read(part, 0, part.length, at);
+      if (bytesRead === 0) throw tooShort(key, end, at);
+      at += bytesRead;
+      yield part.subarray(0, bytesRead);
+    }
+  }
+
+  async function openObject(file: string, key: string): Promise<FileHandle> {
+    try {
+      const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
+      if ((await handle.stat()).isFile()) return handle;
+      await handle.close();
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+    }
+    await requireBase(base);
+    throw new BackupError("OBJECT_MISSING", `there is no ${key} at ${base}`);
+  }
+
+  return {
+    location: base,
+    put: async (key, body, putOptions = {}) => mapped(put(key, body, putOptions), `write ${key} at ${base}`),
+    get: (key, getOptions = {}) => mappedEach(get(key, getOptions), `read ${key} at ${base}`),
+    list: (prefix, { signal } = {}) =>
+      mappedEach(list(base, prefix, signal), `list ${prefix} at ${base}`),
+    delete: async (key, { signal } = {}) => {
+      signal?.throwIfAborted();
+      await mapped(remove(base, key), `delete ${key} at ${base}`);
+    },
+    capacity: async ({ signal } = {}) => {
+      signal?.throwIfAborted();
+      return mapped(capacity(base), `ask for the capacity of ${base}`);
+    },
+  };
+}
+
+/** A synced file of these bytes under a name of its own. */
+async function stage(temporary: string, body: ObjectBody, signal: AbortSignal | undefined): Promise<void> {
+  if (body.file !== undefined && (await linked(body.file, temporary))) {
+    const { size } = await lstat(temporary);
+    if (size !== body.bytes) throw wrongLength(body.bytes, size);
+    await syncFile(temporary);
+    return;
+  }
+  await using handle = await open(temporary, "wx", 0o600);
+  let bytes = 0;
+  for await (const part of body.open()) {
+    signal?.throwIfAborted();
+    await writeAll(handle, part);
+    bytes += part.length;
+  }
+  signal?.throwIfAborted();
+  if (bytes !== body.bytes) throw wrongLength(body.bytes, bytes);
+  await handle.sync();
+}
+
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (NO_LINKS.includes(errnoOf(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Rejects EEXIST. Where the file system has no hard links a moment is left in which two puts of one key at once would both
+ * succeed; keys put this way carry an id claimed for one run, so that takes two runs begun in the same second.
+ */
+async function linkNew(from: string, to: string): Promise<void> {
+  if (await linked(from, to)) return;
+  if (await isThere(to)) throw Object.assign(new Error(`${to} exists`), { code: "EEXIST" });
+  await rename(from, to);
+}
+
+async function isThere(file: string): Promise<boolean> {
+  try {
+    await lstat(file);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+    throw error;
+  }
+}
+
+async function* list(base: string, prefix: string, signal: AbortSignal | undefined) {
+  signal?.throwIfAborted();
+  await requireBase(base);
+  for await (const object of walk(base, prefix)) {
+    signal?.throwIfAborted();
+    yield object;
+  }
+}
+
+async function remove(base: string, key: string): Promise<void> {
+  const parts = keyParts(key);
+  const parents = parts.slice(0, -1);
+  await requireBase(base);
+  await requireNoLinks(base, parents);
+  try {
+    await unlink(path.join(base, ...parts));
+    await syncDirectory(path.join(base, ...parents));
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+  }
+  await pruneDirectories(base, parents);
+}
+
+async function capacity(base: string): Promise<{ totalBytes: number; freeBytes: number }> {
+  await requireBase(base);
+  const { bsize, blocks, bavail } = await statfs(base);
+  return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
+}
+
+async function mapped<T>(call: Promise<T>, doing: string): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    throw fileError(error, doing);
+  }
+}
+
+async function* mappedEach<T>(items: AsyncIterable<T>, doing: string): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } catch (error) {
+    throw fileError(error, doing);
+  }
+}
+
+function exists(key: string, base: string, cause?: unknown): BackupError {
+  return new BackupError("OBJECT_EXISTS", `${key} is already at ${base}`, cause === undefined ? {} : { cause });
+}
+
+function tooShort(key: string, wanted: number, size: number): BackupError {
+  return new BackupError("ARCHIVE_DAMAGED", `${key} ends at byte ${size}, byte ${wanted} was wanted`);
+}
+
+function wrongLength(expected: number, actual: number): BackupError {
+  return new BackupError("TARGET_FAILED", `${expected} bytes were to be written, but there were ${actual}`);
+}
