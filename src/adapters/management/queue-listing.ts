@@ -1,0 +1,158 @@
+import { BackupError } from "../../domain/errors.ts";
+import type { QueueInfo } from "../../domain/queue.ts";
+import type { Abortable } from "../../ports/abortable.ts";
+import { effectivePolicies, type PolicyBook } from "./effective-policies.ts";
+import type { ManagementApi } from "./management-api.ts";
+import {
+  countOf,
+  listOf,
+  objectOf,
+  queueInfo,
+  QUEUE_COLUMNS,
+  textOf,
+  type JsonObject,
+} from "./queue-facts.ts";
+
+/** More is refused by the broker. */
+const PAGE_SIZE = 500;
+
+/**
+ * Every queue of a virtual host, sorted by name. Throws VHOST_MISSING.
+ *
+ * Pages are separate looks: a queue declared or deleted meanwhile moves others from one page to the next. So a listing of more than
+ * one page ends with one look at all names, and what the pages missed is asked for by name.
+ */
+export async function listQueues(
+  api: ManagementApi,
+  vhost: string,
+  options: Abortable = {},
+): Promise<readonly QueueInfo[]> {
+  const found = new Map<string, JsonObject>();
+  let page = 1;
+  let pages = 1;
+  for (; page <= pages; page += 1) {
+    const answer = await pageOf(api, vhost, page, options);
+    for (const facts of answer.items) found.set(textOf(facts["name"]) ?? "", facts);
+    pages = answer.pages;
+  }
+  if (page > 2) await settle(api, vhost, found, options);
+  const whole = await withYoungQueues(api, vhost, found, options);
+  return [...whole]
+    .map(([name, facts]) => queueInfo(facts, vhost, name))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** One queue; null: it does not exist. */
+export async function lookUpQueue(
+  api: ManagementApi,
+  vhost: string,
+  name: string,
+  options: Abortable = {},
+): Promise<QueueInfo | null> {
+  const facts = await factsOf(api, vhost, name, options);
+  if (facts === null) return null;
+  const whole = await withYoungQueues(api, vhost, new Map([[name, facts]]), options);
+  return queueInfo(whole.get(name) ?? facts, vhost, name);
+}
+
+async function pageOf(api: ManagementApi, vhost: string, page: number, options: Abortable) {
+  const path = `/queues/${encodeURIComponent(vhost)}?page=${page}&page_size=${PAGE_SIZE}&columns=${QUEUE_COLUMNS}`;
+  const body = await api.getOrNull(path, options);
+  if (body === null) throw vhostMissing(vhost);
+  const answer = objectOf(body);
+  const items = listOf(answer?.["items"]);
+  const pages = countOf(answer?.["page_count"]);
+  if (items === null || pages === null) throw api.unexpected(path);
+  return { items, pages };
+}
+
+async function settle(
+  api: ManagementApi,
+  vhost: string,
+  found: Map<string, JsonObject>,
+  options: Abortable,
+): Promise<void> {
+  const path = `/queues/${encodeURIComponent(vhost)}?disable_stats=true&columns=name`;
+  const answer = listOf(await api.getOrNull(path, options));
+  if (answer === null) throw vhostMissing(vhost);
+  const names = new Set(answer.map((facts) => textOf(facts["name"]) ?? ""));
+  for (const name of found.keys()) if (!names.has(name)) found.delete(name);
+  for (const name of names) {
+    if (found.has(name)) continue;
+    const facts = await factsOf(api, vhost, name, options);
+    if (facts !== null) found.set(name, facts);
+  }
+}
+
+async function factsOf(
+  api: ManagementApi,
+  vhost: string,
+  name: string,
+  options: Abortable,
+): Promise<JsonObject | null> {
+  const path = `/queues/${encodeURIComponent(vhost)}/${encodeURIComponent(name)}?columns=${QUEUE_COLUMNS}`;
+  return objectOf(await api.getOrNull(path, options));
+}
+
+/**
+ * Settings that come from a policy are missing while a queue is only seconds old, and reading by the wrong settings costs messages.
+ * What the broker keeps beside its statistics, and the policies themselves, tell them at once.
+ */
+async function withYoungQueues(
+  api: ManagementApi,
+  vhost: string,
+  found: ReadonlyMap<string, JsonObject>,
+  options: Abortable,
+): Promise<ReadonlyMap<string, JsonObject>> {
+  const young = [...found].filter(([, facts]) => objectOf(facts["effective_policy_definition"]) === null);
+  if (young.length === 0) return found;
+  const policies = await policyBook(api, vhost, options);
+  const unmeasured = await unmeasuredFacts(api, vhost, young, options);
+  const whole = new Map(found);
+  for (const [name, facts] of young) {
+    const known = { ...facts, ...withoutNulls(unmeasured.get(name) ?? {}) };
+    whole.set(name, { ...known, ...effectivePolicies(known, name, policies) });
+  }
+  return whole;
+}
+
+async function unmeasuredFacts(
+  api: ManagementApi,
+  vhost: string,
+  young: readonly (readonly [string, JsonObject])[],
+  options: Abortable,
+): Promise<ReadonlyMap<string, JsonObject>> {
+  const columns = "name,policy,operator_policy,effective_policy_definition,delivery_limit";
+  const path = `/queues/${encodeURIComponent(vhost)}`;
+  const query = `?disable_stats=true&columns=${columns}`;
+  const [only] = young;
+  if (young.length === 1 && only !== undefined) {
+    const facts = objectOf(await api.getOrNull(`${path}/${encodeURIComponent(only[0])}${query}`, options));
+    return new Map(facts === null ? [] : [[only[0], facts]]);
+  }
+  const answer = listOf(await api.getOrNull(path + query, options));
+  if (answer === null) throw vhostMissing(vhost);
+  return new Map(answer.map((facts) => [textOf(facts["name"]) ?? "", facts]));
+}
+
+async function policyBook(api: ManagementApi, vhost: string, options: Abortable): Promise<PolicyBook> {
+  const at = encodeURIComponent(vhost);
+  const policies = listOf(await api.get(`/policies/${at}`, options));
+  const operatorPolicies = listOf(await api.get(`/operator-policies/${at}`, options));
+  if (policies === null || operatorPolicies === null) throw api.unexpected("/policies");
+  return { policies, operatorPolicies };
+}
+
+function withoutNulls(facts: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== null));
+}
+
+function vhostMissing(vhost: string): BackupError {
+  return new BackupError(
+    "VHOST_MISSING",
+    `virtual host ${vhost} does not exist, or the user has no permission in it`,
+    {
+      hint: "Look at --vhost and at the path of --url; the default virtual host is called / and is written %2F in a URL.",
+    },
+  );
+}
