@@ -1,5 +1,7 @@
-import type { QueueAddress } from "../domain/queue.ts";
 import type { BindingDefinition, ExchangeDefinition } from "../domain/definitions.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { QueueDeclaration } from "../domain/restore-plan.ts";
+import type { Route } from "../domain/restore-request.ts";
 import type { Abortable } from "./abortable.ts";
 
 export interface OutgoingMessage {
@@ -11,27 +13,15 @@ export interface OutgoingMessage {
   readonly body: Uint8Array;
 }
 
-/**
- * How messages reach the queue.
- * - fanout: through a temporary fanout exchange bound to this queue alone; the routing key is kept, CC headers have no effect.
- * - default: through the default exchange by the queue's name; the routing key is lost, a CC header would reach other queues.
- * - origin: to each message's own exchange and routing key, wherever the bindings lead.
- */
-export type Route = "fanout" | "default" | "origin";
-
-export interface PublishProgress {
-  /** Every message up to here is confirmed by the broker. */
-  readonly confirmed: number;
-}
-
-export interface QueueDeclaration extends QueueAddress {
-  readonly durable: boolean;
-  readonly autoDelete: boolean;
-  readonly arguments: Readonly<Record<string, unknown>>;
+export interface PublicationOptions extends Abortable {
+  /** The broker's reason when an alarm blocks publishers, null when it has passed. */
+  readonly onBlocked?: (reason: string | null) => void;
 }
 
 /** Writes into one virtual host. */
 export interface QueueWriter extends AsyncDisposable {
+  /** Of the broker, without credentials. */
+  readonly url: string;
   /**
    * Ready messages and consumers by passive declare; null: no such queue.
    * Throws QUEUE_REFUSED (permission), QUEUE_BUSY (exclusive to another connection).
@@ -42,12 +32,15 @@ export interface QueueWriter extends AsyncDisposable {
   ): Promise<{ readonly ready: number; readonly consumers: number } | null>;
   /** Throws RESTORE_REFUSED when the broker will not have it so. */
   declareQueue(queue: QueueDeclaration, options?: Abortable): Promise<void>;
-  declareExchange(exchange: ExchangeDefinition, options?: Abortable): Promise<void>;
+  /** False: an exchange of this name exists, and stays as it is. Throws RESTORE_REFUSED. */
+  declareExchange(exchange: ExchangeDefinition, options?: Abortable): Promise<boolean>;
+  /** Declaring one that exists changes nothing. Throws RESTORE_REFUSED. */
   declareBinding(binding: BindingDefinition, options?: Abortable): Promise<void>;
   /**
-   * Opens the way to one queue. Throws PUBLISH_REFUSED when the user may not make the temporary exchange (route fanout).
+   * Opens the way to one queue. Throws PUBLISH_REFUSED when the user may not make the temporary exchange (route fanout),
+   * QUEUE_LOCKED when another run of mqbackup reads or restores the queue, QUEUE_MISSING.
    */
-  open(queue: QueueAddress, route: Route, options?: Abortable): Promise<QueuePublication>;
+  open(queue: QueueAddress, route: Route, options?: PublicationOptions): Promise<QueuePublication>;
 }
 
 /**
@@ -56,8 +49,9 @@ export interface QueueWriter extends AsyncDisposable {
  */
 export interface QueuePublication extends AsyncDisposable {
   /**
-   * Resolves when the messages are on their way and few enough are unconfirmed. Rejects PUBLISH_UNROUTABLE, PUBLISH_REFUSED (nack,
-   * or the channel closed: full queue, user id), BROKER_LOST, BROKER_ALARM (publishers are blocked for long).
+   * Resolves when the messages are on their way and few enough are unconfirmed; their bytes may be reused then. Rejects
+   * PUBLISH_UNROUTABLE, PUBLISH_REFUSED (nack, or the channel closed: full queue, user id), BROKER_LOST, BROKER_ALARM (publishers
+   * are blocked for long), or with the signal's reason; after an abort `flush` may still be called.
    */
   publish(messages: readonly OutgoingMessage[], options?: Abortable): Promise<void>;
   /** Resolves when every message so far is confirmed. */
@@ -66,4 +60,6 @@ export interface QueuePublication extends AsyncDisposable {
   readonly confirmed: number;
   /** Milliseconds from sending to confirm, sampled. */
   readonly confirmLatency: { readonly p50: number; readonly p99: number } | null;
+  /** True: no lock could be taken (no configure permission on mqbackup.*): nothing keeps a second run away. */
+  readonly unprotected: boolean;
 }

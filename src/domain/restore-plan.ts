@@ -1,0 +1,145 @@
+import type { Reason } from "./manifest.ts";
+import { describeQueue, type QueueAddress, type QueueInfo } from "./queue.ts";
+import { checkTarget } from "./restore-checks.ts";
+import { resumePoint, type ResumePoint, type RestoreJournal } from "./restore-journal.ts";
+import type { RestoreRequest, Route } from "./restore-request.ts";
+import type { RestoreTarget, RestoreTargets } from "./restore-targets.ts";
+
+export interface QueueDeclaration extends QueueAddress {
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** What is at the destination now. */
+export interface DestinationState {
+  /** null: no such queue. */
+  readonly found: { readonly ready: number; readonly consumers: number } | null;
+  /** What the management API says of it; null: it was not asked, or knows nothing. */
+  readonly info: QueueInfo | null;
+  /** Of an earlier restore of the same queue of the same backup into this destination. */
+  readonly journal: RestoreJournal | null;
+}
+
+export interface RestorePlan {
+  readonly queues: readonly QueuePlan[];
+  readonly left: RestoreTargets["left"];
+  /** Any of them forbids the whole restore. */
+  readonly refusals: readonly Reason[];
+}
+
+export interface QueuePlan extends RestoreTarget {
+  readonly route: Route;
+  /** null: it exists. */
+  readonly declare: QueueDeclaration | null;
+  /** An earlier attempt of this restore declared it, so exchanges and bindings are its business too. */
+  readonly declaredBefore: boolean;
+  /** Ready messages before the first of this restore, those of a broken-off attempt not counted. */
+  readonly initial: number;
+  /** Messages of the backup that are already there: 0 unless resumed. */
+  readonly from: number;
+  /** Counting could not tell `from`; reading the queue back can. */
+  readonly toProve: Extract<ResumePoint, { kind: "unknown" }> | null;
+  /** How many messages may be there twice; 0 unless accepted. */
+  readonly duplicates: number;
+  readonly notes: readonly string[];
+}
+
+/** Decides everything about a restore before anything is touched. `states` are in the order of the targets. */
+export function planRestore(
+  chosen: RestoreTargets,
+  states: readonly DestinationState[],
+  request: RestoreRequest,
+): RestorePlan {
+  const refusals: Reason[] = [...chosen.refusals];
+  const queues = chosen.targets.map((target, i) => {
+    const state = states[i] ?? { found: null, info: null, journal: null };
+    const { plan, refused } = planQueue(target, state, request);
+    refusals.push(...refused);
+    return plan;
+  });
+  return { queues, left: chosen.left, refusals };
+}
+
+function planQueue(
+  target: RestoreTarget,
+  state: DestinationState,
+  request: RestoreRequest,
+): { readonly plan: QueuePlan; readonly refused: readonly Reason[] } {
+  const { found, journal } = state;
+  const resumed = request.resume && journal !== null;
+  const point = resumed ? whereToGoOn(target, state, journal, request) : FRESH;
+  const initial = resumed ? journal.initial : (found?.ready ?? 0);
+  const declare = found === null ? declarationOf(target) : null;
+  const checked = checkTarget(target, state, { request, resumed, from: point.from, initial });
+  const plan: QueuePlan = {
+    ...target,
+    route: request.route,
+    declare,
+    declaredBefore: resumed && journal.declared,
+    initial,
+    from: point.from,
+    toProve: point.toProve,
+    duplicates: point.duplicates,
+    notes: [...checked.notes, ...gapNotes(target)],
+  };
+  return { plan, refused: [...checked.refusals, ...(point.refusal ? [point.refusal] : [])] };
+}
+
+interface GoingOn {
+  readonly from: number;
+  readonly duplicates: number;
+  readonly toProve: QueuePlan["toProve"];
+  readonly refusal: Reason | null;
+}
+
+const FRESH: GoingOn = { from: 0, duplicates: 0, toProve: null, refusal: null };
+
+function whereToGoOn(
+  { source, destination }: RestoreTarget,
+  { found, info }: DestinationState,
+  journal: RestoreJournal,
+  request: RestoreRequest,
+): GoingOn {
+  const point = resumePoint(journal, {
+    ready: found?.ready ?? 0,
+    consumers: found?.consumers ?? 0,
+    type: info?.type ?? source.type,
+  });
+  if (point.kind === "known") return { ...FRESH, from: point.from };
+  if (request.accept.has("duplicates"))
+    return { ...FRESH, from: point.confirmed, duplicates: point.duplicates };
+  if (point.candidate !== null) return { ...FRESH, from: point.candidate, toProve: point };
+  return { ...FRESH, from: point.confirmed, refusal: unknownResume(destination, point) };
+}
+
+/** The refusal for a queue of which nobody can tell how far it was restored. */
+export function unknownResume(
+  destination: QueueAddress,
+  point: Extract<ResumePoint, { kind: "unknown" }>,
+): Reason {
+  return {
+    code: "resume-unknown",
+    message: `how far ${describeQueue(destination)} was restored cannot be known: ${point.why}`,
+    hint: `Empty it and restore again, or go on after message ${point.confirmed} with --accept duplicates (at most ${point.duplicates} twice).`,
+  };
+}
+
+/** The queue as it was, by the backup; null when the backup cannot tell (AMQP-only mode). */
+function declarationOf({ source, destination }: RestoreTarget): QueueDeclaration | null {
+  if (source.durable === null || source.type === "unknown" || source.type === "other") return null;
+  const type = source.type === "classic" ? {} : { "x-queue-type": source.type };
+  return {
+    ...destination,
+    durable: source.durable,
+    autoDelete: source.autoDelete ?? false,
+    arguments: { ...type, ...source.arguments },
+  };
+}
+
+function gapNotes({ source }: RestoreTarget): string[] {
+  return source.gaps.map(({ message, messages }) => {
+    const count = messages === null ? "an unknown number of messages" : `${messages} messages`;
+    return `the backup lacks ${count} of it: ${message}`;
+  });
+}
