@@ -1,4 +1,4 @@
-import type { Channel, ConsumeMessage, GetMessage, MessageProperties } from "amqplib";
+import type { ConsumeMessage, GetMessage, MessageProperties } from "amqplib";
 import { openChannel, type LabChannel } from "./channel.ts";
 import { readyOn } from "./queues.ts";
 import { watchRawProperties } from "./raw-properties.ts";
@@ -23,19 +23,41 @@ type Delivery = Omit<Drained, "rawProperties">;
  * afterwards: the end is the broker's own word, not a pause. Messages another consumer holds are not included.
  */
 export async function drain(vhost: LabVhost, queue: string): Promise<Drained[]> {
+  const drained = await takeOne(vhost, queue);
+  if (drained.length === 0) return drained;
+  drained.push(...(await takeReady(vhost, queue)));
+  for (;;) {
+    const late = await takeOne(vhost, queue); // was on its way when the consumer ended, which put it back
+    if (late.length === 0) return drained;
+    drained.push(...late);
+  }
+}
+
+/** One message or none. Unlike the counters, which say 0 while a quorum queue elects its leader, a get is exact. */
+async function takeOne(vhost: LabVhost, queue: string): Promise<Drained[]> {
+  await using lane = await openChannel(vhost.url);
+  const raw = watchRawProperties(lane.connection);
+  const message = await lane.channel.get(queue, { noAck: true });
+  return message === false ? [] : joined([deliveryOf(message)], raw);
+}
+
+/** What a consumer gets until the queue says twice that nothing is ready, with nothing arriving in between. */
+async function takeReady(vhost: LabVhost, queue: string): Promise<Drained[]> {
   await using lane = await openChannel(vhost.url);
   const raw = watchRawProperties(lane.connection);
   const deliveries: Delivery[] = [];
-  const { consumerTag } = await lane.channel.consume(queue, collect(deliveries), { noAck: true });
-  await until(`${queue} empty`, async () => (await readyOn(lane.channel, queue)) === 0, {
-    timeoutMs: 120_000,
-  });
-  await lane.channel.cancel(consumerTag);
-  for (;;) {
-    const message = await lane.channel.get(queue, { noAck: true });
-    if (message === false) return joined(deliveries, raw);
+  await lane.channel.prefetch(PREFETCH);
+  await consume(lane, queue, {}, (message) => {
     deliveries.push(deliveryOf(message));
-  }
+    lane.channel.ack(message);
+  });
+  const isEmpty = async (): Promise<boolean> => (await readyOn(lane.channel, queue)) === 0;
+  const isQuiet = async (): Promise<boolean> => {
+    const before = deliveries.length;
+    return (await isEmpty()) && (await isEmpty()) && deliveries.length === before;
+  };
+  await until(`${queue} empty`, isQuiet, { timeoutMs: 120_000, everyMs: 5 });
+  return joined(deliveries, raw);
 }
 
 /** Reads a stream from its first message to the last one there now, in order; nothing is removed. */
@@ -45,7 +67,8 @@ export async function drainStream(vhost: LabVhost, queue: string): Promise<Drain
   await using lane = await openChannel(vhost.url);
   const raw = watchRawProperties(lane.connection);
   const deliveries: Delivery[] = [];
-  await consumeStream(lane, queue, "first", (message) => {
+  await lane.channel.prefetch(PREFETCH);
+  await consume(lane, queue, { "x-stream-offset": "first" }, (message) => {
     deliveries.push(deliveryOf(message));
     lane.channel.ack(message);
   });
@@ -62,30 +85,26 @@ export async function drainStream(vhost: LabVhost, queue: string): Promise<Drain
 async function lastOffset(vhost: LabVhost, queue: string): Promise<number | undefined> {
   await using lane = await openChannel(vhost.url);
   let last: number | undefined;
-  await consumeStream(lane, queue, "last", (message) => {
+  await lane.channel.prefetch(PREFETCH);
+  await consume(lane, queue, { "x-stream-offset": "last" }, (message) => {
     last = Math.max(last ?? 0, offsetOf(deliveryOf(message)));
   });
   for (let i = 0; i < 3; i++) await readyOn(lane.channel, queue);
   return last;
 }
 
-async function consumeStream(
+const PREFETCH = 10_000;
+
+async function consume(
   lane: LabChannel,
   queue: string,
-  offset: "first" | "last",
+  args: Readonly<Record<string, unknown>>,
   take: (message: ConsumeMessage) => void,
 ): Promise<void> {
-  await lane.channel.prefetch(10_000);
   const onMessage = (message: ConsumeMessage | null): void => {
     if (message !== null) take(message);
   };
-  await lane.channel.consume(queue, onMessage, { arguments: { "x-stream-offset": offset } });
-}
-
-function collect(deliveries: Delivery[]): Parameters<Channel["consume"]>[1] {
-  return (message) => {
-    if (message !== null) deliveries.push(deliveryOf(message));
-  };
+  await lane.channel.consume(queue, onMessage, { arguments: args });
 }
 
 function deliveryOf(message: ConsumeMessage | GetMessage): Delivery {

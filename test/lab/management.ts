@@ -11,7 +11,7 @@ export async function management(
   const response = await fetch(broker.managementUrl + path, {
     method,
     headers: { authorization: `Basic ${credentials}`, "content-type": "application/json" },
-    body: body === undefined ? null : JSON.stringify(body),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(30_000),
   });
   const text = await response.text();

@@ -4,12 +4,6 @@ import type { TestProject } from "vitest/node";
 import { BROKER_VERSIONS, startBroker, type Broker } from "./brokers.ts";
 import { outsideBroker } from "./outside-broker.ts";
 
-declare module "vitest" {
-  export interface ProvidedContext {
-    brokers: readonly Broker[];
-  }
-}
-
 const SWEEP = path.join(import.meta.dirname, "sweep.sh");
 
 /**

@@ -1,6 +1,12 @@
 import { inject } from "vitest";
-import "./shared-brokers.setup.ts";
 import type { Broker } from "./brokers.ts";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    /** Provided by `shared-brokers.setup.ts`. */
+    brokers: readonly Broker[];
+  }
+}
 
 /** The brokers of this test run, one of each version; use `describe.each(sharedBrokers())`. Leave them as they are. */
 export function sharedBrokers(): readonly Broker[] {

@@ -1,0 +1,92 @@
+import { amqpQueueReader } from "../../src/adapters/amqp/queue-reader.ts";
+import type { Gap } from "../../src/domain/manifest.ts";
+import type { ReadingPolicy, ReadingRecipe } from "../../src/domain/reading-recipe.ts";
+import type { QueueInfo, QueueType } from "../../src/domain/queue.ts";
+import type { OpenOptions, QueueReader } from "../../src/ports/queue-reader.ts";
+import type { Broker } from "./brokers.ts";
+import type { LabVhost } from "./vhost.ts";
+
+/** What one reading of a queue gave; bodies and properties are copies. */
+export interface Reading {
+  readonly messages: { readonly body: Buffer; readonly rawProperties: Buffer; readonly routingKey: string }[];
+  readonly gaps: readonly Gap[];
+  readonly notes: readonly string[];
+  readonly readyAtCut: number | null;
+  readonly readyAfter: number | null;
+  readonly unprotected: boolean;
+}
+
+/** mqbackup's own reader on a lab broker. */
+export function labReader(broker: Broker, url = broker.amqpUrl): QueueReader {
+  return amqpQueueReader({
+    urls: [url],
+    tls: {},
+    auth: "plain",
+    heartbeatSeconds: 10,
+    connectionName: "mqbackup test",
+    connectTimeoutMs: 10_000,
+  });
+}
+
+export const READ_OPTIONS: OpenOptions = { hold: "until-read", maxHoldMs: 60_000, averageBodyBytes: 200 };
+
+/** Reads a queue with this recipe and gives it back. `during` runs after each batch. */
+export async function readQueue(
+  vhost: LabVhost,
+  queue: string,
+  recipe: ReadingRecipe,
+  options: Partial<OpenOptions> & { readonly during?: (seen: number) => Promise<void> } = {},
+): Promise<Reading> {
+  const { during, ...open } = options;
+  const reader = labReader(vhost.broker);
+  await using cursor = await reader.open({ vhost: vhost.name, name: queue }, recipe, {
+    ...READ_OPTIONS,
+    ...open,
+  });
+  const messages: Reading["messages"] = [];
+  for await (const batch of cursor) {
+    for (const record of batch) {
+      messages.push({
+        body: Buffer.from(record.body),
+        rawProperties: Buffer.from(record.properties),
+        routingKey: Buffer.from(record.routingKey).toString(),
+      });
+    }
+    await during?.(messages.length);
+  }
+  await cursor.settle("requeue");
+  const { gaps, notes, readyAtCut, readyAfter, unprotected } = cursor;
+  return { messages, gaps, notes, readyAtCut, readyAfter, unprotected };
+}
+
+export const CAREFUL: ReadingPolicy = { keepDeliveries: null, priority: 0, accept: new Set(), drain: false };
+
+/** A queue as the management API would tell it, for planning without asking. */
+export function queueInfo(
+  vhost: string,
+  name: string,
+  type: QueueType,
+  more: Partial<QueueInfo> = {},
+): QueueInfo {
+  return {
+    vhost,
+    name,
+    type,
+    durable: true,
+    autoDelete: false,
+    exclusive: false,
+    arguments: { "x-queue-type": type },
+    policy: null,
+    operatorPolicy: null,
+    effectivePolicy: {},
+    deliveryLimit: null,
+    delayedRetry: null,
+    counts: { ready: null, unacknowledged: null },
+    readyBytes: null,
+    outOfReach: null,
+    consumers: 0,
+    exclusiveConsumer: null,
+    state: "running",
+    ...more,
+  };
+}
