@@ -4,6 +4,7 @@ import type { DefinitionsEntry, FrameRange, VolumeEntry } from "../domain/manife
 import type { SealedSegment, SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool, SpooledFile, SpoolFile } from "../ports/spool.ts";
 import { encodeDefinitions } from "./definitions-codec.ts";
+import type { BuiltSegment } from "./segment-builder.ts";
 import { appendEntry, END_OF_ARCHIVE, endArchive, plainEntry, volumeName } from "./volume.ts";
 
 export interface ArchiveWriterOptions {
@@ -17,13 +18,6 @@ export interface ArchiveWriterOptions {
   readonly waitingVolumes: number;
   /** Puts a finished volume to the targets. The writer releases the file afterwards. */
   onVolume(file: SpooledFile): Promise<void>;
-}
-
-/** What `SegmentBuilder.take` gives. */
-export interface BuiltSegment {
-  readonly padded: Uint8Array;
-  readonly plainBytes: number;
-  readonly records: number;
 }
 
 export interface StoredSegment extends FrameRange {

@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import {
-  compareBackupIds,
   formatFullId,
   formatIncrementalId,
   ownLabel,
@@ -32,8 +31,7 @@ export interface DamagedManifest {
 }
 
 export type ClaimRequest = { readonly now: Date } & (
-  | { readonly kind: "full"; readonly base: null }
-  | { readonly kind: "incremental"; readonly base: BackupId }
+  { readonly kind: "full"; readonly base: null } | { readonly kind: "incremental"; readonly base: BackupId }
 );
 
 /** How many seconds ahead a free id is looked for. */
@@ -63,6 +61,34 @@ export async function readManifest(
   const manifest = decodeManifest(await readObject(store, key, options), key);
   if (manifest.id === id) return manifest;
   throw new BackupError("MANIFEST_DAMAGED", `${key} is damaged: it is the manifest of ${manifest.id}`);
+}
+
+/**
+ * An id, the unambiguous beginning of one (or of its last part), or "latest". Throws BACKUP_MISSING, BACKUP_AMBIGUOUS.
+ * The latest may be damaged: it is not for this function to choose an older one.
+ */
+export async function resolveBackup(
+  store: Pick<Store, "list" | "location">,
+  text: string,
+  options: Abortable = {},
+): Promise<BackupId> {
+  const ids = await committedIds(store, options);
+  if (text === "latest") {
+    const last = ids.at(-1);
+    if (last === undefined) throw missing(`there is no backup at ${store.location} yet`);
+    return last;
+  }
+  const exact = ids.find((id) => id === text);
+  if (exact !== undefined) return exact;
+  const matching = ids.filter((id) => id.startsWith(text) || ownLabel(id).startsWith(text));
+  const [only] = matching;
+  if (only === undefined || text === "") throw missing(`there is no backup ${text} at ${store.location}`);
+  if (matching.length === 1) return only;
+  throw new BackupError(
+    "BACKUP_AMBIGUOUS",
+    `${matching.length} backups begin with ${text}: ${matching.slice(0, 5).join(", ")}${matching.length > 5 ? ", ..." : ""}`,
+    { hint: "Give more of the id." },
+  );
 }
 
 /** All manifests at one target. */
@@ -178,27 +204,9 @@ export class Catalog {
     return readFolders(this.store, options);
   }
 
-  /**
-   * An id, the unambiguous beginning of one (or of its last part), or "latest". Throws BACKUP_MISSING, BACKUP_AMBIGUOUS.
-   * The latest may be damaged: it is not for this function to choose an older one.
-   */
-  async resolve(text: string, options: Abortable = {}): Promise<BackupId> {
-    const ids = await committedIds(this.store, options);
-    if (text === "latest") {
-      const last = ids.at(-1);
-      if (last === undefined) throw missing(`there is no backup at ${this.store.location} yet`);
-      return last;
-    }
-    const exact = ids.find((id) => id === text);
-    if (exact !== undefined) return exact;
-    const matching = ids.filter((id) => id.startsWith(text) || ownLabel(id).startsWith(text));
-    const [only] = matching;
-    if (only === undefined || text === "") throw missing(`there is no backup ${text} at ${this.store.location}`);
-    if (matching.length === 1) return only;
-    const known = matching.toSorted(compareBackupIds).slice(0, 5).join(", ");
-    throw new BackupError("BACKUP_AMBIGUOUS", `${matching.length} backups begin with ${text}: ${known}`, {
-      hint: "Give more of the id.",
-    });
+  /** See `resolveBackup`. */
+  resolve(text: string, options: Abortable = {}): Promise<BackupId> {
+    return resolveBackup(this.store, text, options);
   }
 
   async #entry(id: BackupId, options: Abortable): Promise<Manifest | DamagedManifest | null> {

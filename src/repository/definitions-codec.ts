@@ -45,5 +45,8 @@ export function decodeDefinitions(bytes: Uint8Array, name: string): Definitions 
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new BackupError("ARCHIVE_DAMAGED", `${name}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`);
+  throw new BackupError(
+    "ARCHIVE_DAMAGED",
+    `${name}: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? ""}`,
+  );
 }

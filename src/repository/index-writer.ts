@@ -77,7 +77,9 @@ export class IndexWriter {
     queue.parts = [];
     queue.bytes = 0;
     const entryName = fingerprintsEntryName(folder, queue.entries.length + 1);
-    const sealed = await this.#options.codec.sealEntry(plainEntry(entryName, this.#options.modifiedAt, plain));
+    const sealed = await this.#options.codec.sealEntry(
+      plainEntry(entryName, this.#options.modifiedAt, plain),
+    );
     const range = await appendEntry(await this.#opened(), sealed);
     queue.entries.push({ ...range, records: at / 16, plainBytes: at, sha256: sealed.sha256 });
   }

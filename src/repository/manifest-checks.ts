@@ -1,5 +1,6 @@
 import { isBackupId, chainOf, kindOf } from "../domain/backup-id.ts";
 import type { FrameRange, Manifest, QueueEntry, VolumeEntry } from "../domain/manifest.ts";
+import { FINGERPRINT_BYTES, SEGMENT_HEADER_BYTES } from "../domain/record.ts";
 import { INDEX_NAME, volumeName } from "./volume.ts";
 
 export interface ManifestFault {
@@ -7,10 +8,8 @@ export interface ManifestFault {
   readonly problem: string;
 }
 
-/** A segment header, and the smallest record: lengths, flags, two empty names, empty property section and body. */
-const SEGMENT_HEADER_BYTES = 8;
+/** Lengths, flags, two empty names, empty property section and body. */
 const MIN_RECORD_BYTES = 15;
-const FINGERPRINT_BYTES = 16;
 
 /** The first thing that does not fit together, or null. Every field alone is valid already. */
 export function checkManifest(manifest: Manifest): ManifestFault | null {
@@ -21,7 +20,8 @@ function checkIds({ id, kind, base }: Manifest): ManifestFault | null {
   if (!isBackupId(id) || kindOf(id) !== kind) return fault(["kind"], `is ${kind}, but the id is ${id}`);
   if (kind === "full") return base === null ? null : fault(["base"], "a full backup has none");
   if (base === null || !isBackupId(base)) return fault(["base"], "an incremental backup must have one");
-  if (chainOf(base) !== chainOf(id) || base === id) return fault(["base"], `${base} is not of the chain of ${id}`);
+  if (chainOf(base) !== chainOf(id) || base === id)
+    return fault(["base"], `${base} is not of the chain of ${id}`);
   return null;
 }
 
@@ -60,7 +60,10 @@ function checkContent(queue: QueueEntry, full: boolean): ManifestFault | null {
   for (const [at, segment] of queue.segments.entries()) {
     if (segment.first !== held) return fault(["segments", at, "first"], `is not ${held}`);
     if (segment.plainBytes < SEGMENT_HEADER_BYTES + segment.records * MIN_RECORD_BYTES) {
-      return fault(["segments", at, "records"], `${segment.records} do not fit in ${segment.plainBytes} bytes`);
+      return fault(
+        ["segments", at, "records"],
+        `${segment.records} do not fit in ${segment.plainBytes} bytes`,
+      );
     }
     held += segment.records;
   }

@@ -8,7 +8,10 @@ import { checkManifest, type ManifestFault } from "./manifest-checks.ts";
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const parsed = parse(manifest);
   if ("fault" in parsed) {
-    throw new BackupError("INTERNAL", `the manifest of ${manifest.id} is not valid: ${describe(parsed.fault)}`);
+    throw new BackupError(
+      "INTERNAL",
+      `the manifest of ${manifest.id} is not valid: ${describe(parsed.fault)}`,
+    );
   }
   return encodeDocument({ ...parsed.manifest });
 }

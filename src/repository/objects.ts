@@ -7,7 +7,6 @@ import type { GetOptions, ObjectBody, Store } from "../ports/store.ts";
 export function bytesBody(bytes: Uint8Array): ObjectBody {
   return {
     bytes: bytes.length,
-    // eslint-disable-next-line @typescript-eslint/require-await
     async *open() {
       yield bytes;
     },

@@ -1,6 +1,7 @@
 import type { IndexEntry, SegmentEntry } from "../domain/manifest.ts";
-import type { ArchiveWriter, BuiltSegment } from "./archive-writer.ts";
+import type { ArchiveWriter, StoredSegment } from "./archive-writer.ts";
 import type { IndexWriter } from "./index-writer.ts";
+import type { BuiltSegment } from "./segment-builder.ts";
 
 export interface QueueArchiveOptions {
   readonly archive: Pick<ArchiveWriter, "addRecords">;
@@ -26,19 +27,13 @@ export class QueueArchive {
   async append(segment: BuiltSegment): Promise<void> {
     const { archive, folder, ahead } = this.#options;
     const stored = archive.addRecords(folder, segment);
-    const last = this.#underWay.at(-1) ?? Promise.resolve();
-    const recorded = Promise.all([stored, last]).then(async ([{ fingerprints, ...place }]) => {
-      const { volume, offset, length, records, plainBytes, sha256 } = place;
-      this.#segments.push({ volume, offset, length, records, first: this.#records, plainBytes, sha256 });
-      this.#records += records;
-      await this.#options.index.add(folder, fingerprints);
-    });
+    const recorded = this.#record(stored, this.#underWay.at(-1) ?? Promise.resolve());
     // Its failure is met by the next append, or by finish.
     recorded.catch(() => undefined);
     this.#underWay.push(recorded);
     while (this.#underWay.length >= ahead) {
       await this.#underWay[0];
-      this.#underWay.shift();
+      void this.#underWay.shift();
     }
   }
 
@@ -49,5 +44,13 @@ export class QueueArchive {
   }> {
     await Promise.all(this.#underWay);
     return { segments: this.#segments, index: await this.#options.index.endQueue(this.#options.folder) };
+  }
+
+  async #record(stored: Promise<StoredSegment>, before: Promise<void>): Promise<void> {
+    const [segment] = await Promise.all([stored, before]);
+    const { volume, offset, length, records, plainBytes, sha256, fingerprints } = segment;
+    this.#segments.push({ volume, offset, length, records, first: this.#records, plainBytes, sha256 });
+    this.#records += records;
+    await this.#options.index.add(this.#options.folder, fingerprints);
   }
 }

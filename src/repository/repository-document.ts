@@ -56,7 +56,10 @@ export async function readOrCreateRepository(
     createdAt: request.now.toISOString(),
   };
   try {
-    await store.put(REPOSITORY_KEY, bytesBody(encodeDocument({ ...document })), { ...options, ifAbsent: true });
+    await store.put(REPOSITORY_KEY, bytesBody(encodeDocument({ ...document })), {
+      ...options,
+      ifAbsent: true,
+    });
   } catch (error) {
     if (!hasCode(error, "OBJECT_EXISTS")) throw error;
   }

@@ -40,7 +40,11 @@ export function decodeDocument(bytes: Uint8Array, name: string): Readonly<Record
     refuseNewer(parseObject(text), name);
     throw damaged(name, "it does not end with its checksum");
   }
-  const stored = Buffer.from(bytes).toString("latin1", bytes.length - TAIL_END.length - 64, bytes.length - TAIL_END.length);
+  const stored = Buffer.from(bytes).toString(
+    "latin1",
+    bytes.length - TAIL_END.length - 64,
+    bytes.length - TAIL_END.length,
+  );
   if (stored !== sum(bytes)) throw damaged(name, "its bytes do not match its checksum");
   const content = parseObject(text);
   if (content === null) throw damaged(name, "it is not a JSON object");

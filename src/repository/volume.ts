@@ -6,11 +6,9 @@ import type { SpooledFile, SpoolFile } from "../ports/spool.ts";
  * The end of a tar archive, 1024 zero bytes, as one zstd frame: magic, descriptor (single segment, 2-byte content size),
  * content size 1024 - 256, one last block of type RLE and size 1024, the byte to repeat. RFC 8878, 3.1.1.
  */
-export const END_OF_ARCHIVE: Uint8Array = Uint8Array.of(
-  ...[0x28, 0xb5, 0x2f, 0xfd],
-  ...[0x60, 0x00, 0x03],
-  ...[0x03, 0x20, 0x00, 0x00],
-);
+export const END_OF_ARCHIVE: Uint8Array = new Uint8Array([
+  0x28, 0xb5, 0x2f, 0xfd, 0x60, 0x00, 0x03, 0x03, 0x20, 0x00, 0x00,
+]);
 
 /** `data-00001.tar.zst`. `number` counts from 1. */
 export function volumeName(number: number): string {

@@ -14,15 +14,15 @@ import { ownPrefix, sweepDead } from "../store/ownership.ts";
  */
 export function localSpool(directory: string): Spool {
   let folder: Promise<string> | null = null;
-  const open = new Set<GrowingFile>();
+  const growing = new Set<GrowingFile>();
   return {
     create: async (name) => {
       const file = await growingFile(path.join(await (folder ??= makeFolder(directory)), name), name);
-      open.add(file);
+      growing.add(file);
       return file;
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([...open].map(async (file) => file.close()));
+      await Promise.all([...growing].map(async (file) => file.close()));
       if (folder === null) return;
       const made = await folder.catch(() => null);
       if (made !== null) await rm(made, { recursive: true, force: true });

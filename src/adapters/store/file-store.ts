@@ -120,8 +120,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     location: base,
     put: async (key, body, putOptions = {}) => mapped(put(key, body, putOptions), `write ${key} at ${base}`),
     get: (key, getOptions = {}) => mappedEach(get(key, getOptions), `read ${key} at ${base}`),
-    list: (prefix, { signal } = {}) =>
-      mappedEach(list(base, prefix, signal), `list ${prefix} at ${base}`),
+    list: (prefix, { signal } = {}) => mappedEach(list(base, prefix, signal), `list ${prefix} at ${base}`),
     delete: async (key, { signal } = {}) => {
       signal?.throwIfAborted();
       await mapped(remove(base, key), `delete ${key} at ${base}`);
@@ -229,7 +228,11 @@ async function* mappedEach<T>(items: AsyncIterable<T>, doing: string): AsyncGene
 }
 
 function exists(key: string, base: string, cause?: unknown): BackupError {
-  return new BackupError("OBJECT_EXISTS", `${key} is already at ${base}`, cause === undefined ? {} : { cause });
+  return new BackupError(
+    "OBJECT_EXISTS",
+    `${key} is already at ${base}`,
+    cause === undefined ? {} : { cause },
+  );
 }
 
 function tooShort(key: string, wanted: number, size: number): BackupError {

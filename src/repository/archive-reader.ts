@@ -1,0 +1,81 @@
+import { parseBackupId } from "../domain/backup-id.ts";
+import { BackupError, hasCode } from "../domain/errors.ts";
+import type { Definitions } from "../domain/definitions.ts";
+import type { DefinitionsEntry, IndexEntry, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
+import { describeQueue } from "../domain/queue.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import type { Store } from "../ports/store.ts";
+import { backupKey } from "./backup-folder.ts";
+import { decodeDefinitions } from "./definitions-codec.ts";
+import { readObject } from "./objects.ts";
+import { volumeName } from "./volume.ts";
+
+/** Where archives are read from, and what opens them. */
+export interface ArchiveSource {
+  readonly store: Pick<Store, "get">;
+  readonly codec: Pick<SegmentCodec, "open">;
+}
+
+/** Frames of one entry and what they must be. */
+type StoredFrames = Pick<IndexEntry, "offset" | "length" | "plainBytes" | "sha256">;
+
+/**
+ * The plain bytes of one segment, for `readRecords`. Reads its own range of the volume and nothing else.
+ * Throws ARCHIVE_DAMAGED naming it, OBJECT_MISSING, and as `get`.
+ */
+export async function readSegment(
+  source: ArchiveSource,
+  manifest: Manifest,
+  queue: QueueEntry,
+  segment: SegmentEntry,
+  options: Abortable = {},
+): Promise<Uint8Array> {
+  const key = backupKey(parseBackupId(manifest.id), volumeName(segment.volume));
+  const number = queue.segments.indexOf(segment) + 1;
+  return readEntry(source, key, segment, `segment ${number} of ${describeQueue(queue)}`, options);
+}
+
+/** Throws as `readSegment`. */
+export async function readDefinitions(
+  source: ArchiveSource,
+  manifest: Manifest,
+  entry: DefinitionsEntry,
+  options: Abortable = {},
+): Promise<Definitions> {
+  const key = backupKey(parseBackupId(manifest.id), volumeName(entry.volume));
+  const name = `the definitions of virtual host ${entry.vhost}`;
+  const definitions = decodeDefinitions(await readEntry(source, key, entry, name, options), name);
+  if (definitions.vhost === entry.vhost) return definitions;
+  throw new BackupError("ARCHIVE_DAMAGED", `${name} in ${key} are those of ${definitions.vhost}`);
+}
+
+/** 16 bytes for each of the entry's records. Throws as `readSegment`. */
+export async function readFingerprints(
+  source: ArchiveSource,
+  manifest: Manifest,
+  entry: IndexEntry,
+  options: Abortable = {},
+): Promise<Uint8Array> {
+  const key = backupKey(parseBackupId(manifest.id), manifest.index.name);
+  return readEntry(source, key, entry, "fingerprints", options);
+}
+
+async function readEntry(
+  { store, codec }: ArchiveSource,
+  key: string,
+  { offset, length, sha256, plainBytes }: StoredFrames,
+  name: string,
+  options: Abortable,
+): Promise<Uint8Array> {
+  const frames = await readObject(store, key, { ...options, range: { offset, length } });
+  try {
+    return await codec.open(frames, { sha256, plainBytes });
+  } catch (error) {
+    if (!hasCode(error, "ARCHIVE_DAMAGED")) throw error;
+    throw new BackupError("ARCHIVE_DAMAGED", `${name} in ${key} is damaged: ${error.message}`, {
+      hint: "mqbackup verify shows all that is damaged; restore from another copy or another backup.",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,100 @@
+import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { BackupError } from "../domain/errors.ts";
+import type { ContentRange, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
+import type { MessageRecord } from "../domain/message.ts";
+import { describeQueue } from "../domain/queue.ts";
+import { readRecords } from "../domain/record.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import { readSegment, type ArchiveSource } from "./archive-reader.ts";
+
+/** A run of records of one segment, wanted one after another. */
+export interface SegmentRun {
+  /** The backup that holds the records: not always the one they are read for. */
+  readonly holder: Manifest;
+  readonly queue: QueueEntry;
+  readonly segment: SegmentEntry;
+  /** Place of its first wanted record in the queue of the backup it is read for, from 0. */
+  readonly sequence: number;
+  /** Records of the segment before the first wanted one. */
+  readonly skip: number;
+  readonly count: number;
+}
+
+export interface SequencedRecord {
+  readonly sequence: number;
+  readonly record: MessageRecord;
+}
+
+/**
+ * What a queue of a backup consists of, from sequence `from` on, in queue order. `manifestOf` gives the manifests of other backups
+ * that hold parts of it. Throws ARCHIVE_DAMAGED when one does not hold what it should, and as `manifestOf`.
+ */
+export async function* segmentRuns(
+  manifest: Manifest,
+  queue: QueueEntry,
+  from: number,
+  manifestOf: (id: BackupId) => Promise<Manifest>,
+): AsyncGenerator<SegmentRun> {
+  let sequence = 0;
+  for (const range of queue.content) {
+    const skipped = Math.min(Math.max(from - sequence, 0), range.count);
+    sequence += skipped;
+    if (skipped === range.count) continue;
+    const held = await holderOf(manifest, queue, range, manifestOf);
+    yield* runsOf(held, { first: range.first + skipped, count: range.count - skipped, sequence });
+    sequence += range.count - skipped;
+  }
+}
+
+/** The messages themselves; views are valid until the next batch is asked for. Throws as `segmentRuns` and `readSegment`. */
+export async function* readContent(
+  source: ArchiveSource,
+  runs: AsyncIterable<SegmentRun>,
+  options: Abortable = {},
+): AsyncGenerator<readonly SequencedRecord[]> {
+  for await (const { holder, queue, segment, sequence, skip, count } of runs) {
+    const plain = await readSegment(source, holder, queue, segment, options);
+    const records = [...readRecords(plain, segment.records)].slice(skip, skip + count);
+    yield records.map((record, at) => ({ sequence: sequence + at, record }));
+  }
+}
+
+interface Holder {
+  readonly holder: Manifest;
+  readonly queue: QueueEntry;
+}
+
+async function holderOf(
+  manifest: Manifest,
+  queue: QueueEntry,
+  range: ContentRange,
+  manifestOf: (id: BackupId) => Promise<Manifest>,
+): Promise<Holder> {
+  if (range.kind === "new") return { holder: manifest, queue };
+  const holder = await manifestOf(parseBackupId(range.backup));
+  const held = holder.queues.find(({ ordinal }) => ordinal === range.ordinal);
+  if (held !== undefined && range.first + range.count <= heldRecords(held)) return { holder, queue: held };
+  throw new BackupError(
+    "ARCHIVE_DAMAGED",
+    `backup ${range.backup} does not hold messages of ${describeQueue(queue)} that backup ${manifest.id} needs`,
+  );
+}
+
+/** Records in the queue's own segments. */
+function heldRecords({ segments }: QueueEntry): number {
+  return segments.reduce((sum, { records }) => sum + records, 0);
+}
+
+function* runsOf(
+  { holder, queue }: Holder,
+  wanted: { readonly first: number; readonly count: number; readonly sequence: number },
+): Generator<SegmentRun> {
+  const end = wanted.first + wanted.count;
+  for (const segment of queue.segments) {
+    const first = Math.max(wanted.first, segment.first);
+    const count = Math.min(end, segment.first + segment.records) - first;
+    if (count <= 0) continue;
+    const sequence = wanted.sequence + first - wanted.first;
+    yield { holder, queue, segment, sequence, skip: first - segment.first, count };
+  }
+}

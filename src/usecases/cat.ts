@@ -1,0 +1,103 @@
+import { BackupError } from "../domain/errors.ts";
+import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import { describeQueue, type QueueAddress } from "../domain/queue.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import type { Store } from "../ports/store.ts";
+import { openCatalog, type Catalog } from "../repository/catalog.ts";
+import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
+import { viewMessage, type BodyMode, type MessageView } from "../repository/message-view.ts";
+
+export interface CatDeps {
+  readonly store: Store;
+  readonly codec: Pick<SegmentCodec, "open">;
+}
+
+export interface CatRequest {
+  /** An id, the beginning of one, or "latest". */
+  readonly backup: string;
+  selects(queue: QueueAddress): boolean;
+  /** Messages of each queue to pass over. */
+  readonly skip: number;
+  /** At most so many of each queue; null: all. */
+  readonly limit: number | null;
+}
+
+/** Throws as `openCatalog` and `resolve`; QUEUE_MISSING, ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*. */
+export async function* cat(
+  deps: CatDeps,
+  request: CatRequest & { readonly body: BodyMode },
+  signal?: AbortSignal,
+): AsyncGenerator<MessageView> {
+  for await (const { queue, batch } of readSelected(deps, request, null, signal)) {
+    for (const { sequence, record } of batch) yield viewMessage(queue, sequence, record, request.body);
+  }
+}
+
+/**
+ * The bodies alone, one after another: of one queue, or nobody could tell what is whose. A view is valid until the next is asked for.
+ * Throws as `cat`, and USAGE when more than one queue is selected.
+ */
+export async function* catBodies(
+  deps: CatDeps,
+  request: CatRequest,
+  signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  for await (const { batch } of readSelected(deps, request, 1, signal)) {
+    for (const { record } of batch) yield record.body;
+  }
+}
+
+interface QueueBatch {
+  readonly queue: QueueEntry;
+  readonly batch: readonly SequencedRecord[];
+}
+
+async function* readSelected(
+  deps: CatDeps,
+  request: CatRequest,
+  maxQueues: number | null,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<QueueBatch> {
+  const options = signal === undefined ? {} : { signal };
+  const catalog = await openCatalog(deps.store, options);
+  const manifest = await catalog.manifest(await catalog.resolve(request.backup, options), options);
+  const selected = select(manifest, request, maxQueues);
+  for (const queue of selected) yield* readQueue(deps, catalog, manifest, queue, request, signal);
+}
+
+async function* readQueue(
+  deps: CatDeps,
+  catalog: Catalog,
+  manifest: Manifest,
+  queue: QueueEntry,
+  { skip, limit }: CatRequest,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<QueueBatch> {
+  const options = signal === undefined ? {} : { signal };
+  const runs = segmentRuns(manifest, queue, skip, async (id) => catalog.manifest(id, options));
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  if (left <= 0) return;
+  for await (const batch of readContent(deps, runs, options)) {
+    yield { queue, batch: batch.slice(0, left) };
+    left -= batch.length;
+    if (left <= 0) return;
+  }
+}
+
+function select(manifest: Manifest, request: CatRequest, maxQueues: number | null): readonly QueueEntry[] {
+  const selected = manifest.queues.filter((queue) => request.selects(queue));
+  const [first, second] = selected;
+  if (first === undefined) {
+    throw new BackupError("QUEUE_MISSING", `backup ${manifest.id} has none of the queues asked for`, {
+      hint: `mqbackup show ${manifest.id} lists its queues.`,
+    });
+  }
+  if (maxQueues !== null && second !== undefined && selected.length > maxQueues) {
+    throw new BackupError(
+      "USAGE",
+      `raw bodies can be given of one queue at a time, not of ${describeQueue(first)} and ${describeQueue(second)}`,
+      { hint: "Name one queue exactly." },
+    );
+  }
+  return selected;
+}
