@@ -116,6 +116,7 @@ async function withYoungQueues(
   return whole;
 }
 
+/** Only lists can be had without statistics; the look at one queue has none of this. */
 async function unmeasuredFacts(
   api: ManagementApi,
   vhost: string,
@@ -123,16 +124,19 @@ async function unmeasuredFacts(
   options: Abortable,
 ): Promise<ReadonlyMap<string, JsonObject>> {
   const columns = "name,policy,operator_policy,effective_policy_definition,delivery_limit";
-  const path = `/queues/${encodeURIComponent(vhost)}`;
-  const query = `?disable_stats=true&columns=${columns}`;
+  const path = `/queues/${encodeURIComponent(vhost)}?disable_stats=true&columns=${columns}`;
   const [only] = young;
-  if (young.length === 1 && only !== undefined) {
-    const facts = objectOf(await api.getOrNull(`${path}/${encodeURIComponent(only[0])}${query}`, options));
-    return new Map(facts === null ? [] : [[only[0], facts]]);
-  }
-  const answer = listOf(await api.getOrNull(path + query, options));
+  const filter = young.length === 1 && only !== undefined ? `&page=1&page_size=10${nameFilter(only[0])}` : "";
+  const answer = await api.getOrNull(path + filter, options);
   if (answer === null) throw vhostMissing(vhost);
-  return new Map(answer.map((facts) => [textOf(facts["name"]) ?? "", facts]));
+  const items = listOf(filter === "" ? answer : objectOf(answer)?.["items"]);
+  if (items === null) throw api.unexpected(path);
+  return new Map(items.map((facts) => [textOf(facts["name"]) ?? "", facts]));
+}
+
+function nameFilter(name: string): string {
+  const pattern = `^${name.replaceAll(/[!-/:-@[-^`{-~]/g, String.raw`\$&`)}$`;
+  return `&use_regex=true&name=${encodeURIComponent(pattern)}`;
 }
 
 async function policyBook(api: ManagementApi, vhost: string, options: Abortable): Promise<PolicyBook> {
