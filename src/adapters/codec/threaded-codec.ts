@@ -1,0 +1,149 @@
+import { Worker } from "node:worker_threads";
+import { BackupError } from "../../domain/errors.ts";
+import { inlineCodec } from "./inline-codec.ts";
+import { receiveError, toTransfer } from "./seal-job.ts";
+import type { SealAnswer, SealJob } from "./seal-job.ts";
+import type { PlainSegment, SealedSegment, SegmentCodec } from "../../ports/segment-codec.ts";
+
+interface Call {
+  readonly job: SealJob;
+  readonly transfer: ArrayBuffer;
+  resolve(answer: SealAnswer): void;
+  reject(error: unknown): void;
+}
+
+interface SealThread {
+  readonly worker: Worker;
+  /** null: idle. */
+  call: Call | null;
+}
+
+/**
+ * Seals and opens on `threads` threads of their own (started when first needed), one call on each; further calls wait their turn.
+ * A thread that dies rejects its call with INTERNAL and is replaced. After disposing every call rejects with INTERRUPTED.
+ * Run from TypeScript sources, which threads cannot load, it works on the calling thread.
+ */
+export function threadedCodec(options: { readonly threads?: number; readonly level: number }): SegmentCodec {
+  if (import.meta.url.endsWith(".ts")) return inlineCodec(options);
+  return new ThreadedCodec(options.threads ?? 1, options.level);
+}
+
+class ThreadedCodec implements SegmentCodec {
+  readonly #limit: number;
+  readonly #level: number;
+  readonly #threads = new Set<SealThread>();
+  readonly #waiting: Call[] = [];
+  #closed = false;
+
+  constructor(threads: number, level: number) {
+    this.#limit = threads;
+    this.#level = level;
+  }
+
+  async sealRecords(segment: PlainSegment): Promise<SealedSegment> {
+    return this.#seal("sealRecords", segment);
+  }
+
+  async sealEntry(segment: PlainSegment): Promise<SealedSegment> {
+    return this.#seal("sealEntry", segment);
+  }
+
+  async open(frames: Uint8Array, expected: { sha256: string; plainBytes: number }): Promise<Uint8Array> {
+    // The frames stay the caller's: what is handed over is a copy of just these bytes.
+    const copy = new Uint8Array(frames);
+    const answer = await this.#run({ kind: "open", frames: copy, expected }, copy.buffer);
+    if ("opened" in answer) return answer.opened;
+    throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const call of this.#waiting.splice(0)) call.reject(closed());
+    const threads = [...this.#threads];
+    this.#threads.clear();
+    for (const { call } of threads) call?.reject(closed());
+    await Promise.all(threads.map(async ({ worker }) => worker.terminate()));
+  }
+
+  async #seal(kind: "sealRecords" | "sealEntry", segment: PlainSegment): Promise<SealedSegment> {
+    const padded = toTransfer(segment.padded);
+    const answer = await this.#run({ kind, segment: { ...segment, padded } }, padded.buffer);
+    if ("sealed" in answer) return answer.sealed;
+    throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+  }
+
+  async #run(job: SealJob, transfer: ArrayBuffer): Promise<SealAnswer> {
+    if (this.#closed) throw closed();
+    const answer = await new Promise<SealAnswer>((resolve, reject) => {
+      this.#waiting.push({ job, transfer, resolve, reject });
+      this.#dispatch();
+    });
+    if ("failed" in answer) throw receiveError(answer.failed);
+    return answer;
+  }
+
+  #dispatch(): void {
+    while (this.#waiting.length > 0) {
+      const thread = this.#idleThread();
+      if (thread === null) return;
+      const call = this.#waiting.shift();
+      if (call !== undefined) begin(thread, call);
+    }
+  }
+
+  #idleThread(): SealThread | null {
+    for (const thread of this.#threads) if (thread.call === null) return thread;
+    return this.#threads.size < this.#limit ? this.#start() : null;
+  }
+
+  #start(): SealThread {
+    const worker = new Worker(new URL("./seal-thread.js", import.meta.url), {
+      workerData: { level: this.#level },
+      env: {},
+      execArgv: [],
+    });
+    const thread: SealThread = { worker, call: null };
+    this.#threads.add(thread);
+    worker.on("message", (answer: SealAnswer) => {
+      end(thread)?.resolve(answer);
+      this.#dispatch();
+    });
+    worker.unref();
+    const died = (why: string, cause?: unknown) => {
+      this.#threads.delete(thread);
+      end(thread)?.reject(new BackupError("INTERNAL", `a sealing thread died: ${why}`, { cause }));
+      this.#dispatch();
+    };
+    worker.on("messageerror", (error) => {
+      died("its answer cannot be read", error);
+      void worker.terminate();
+    });
+    worker.on("error", (error) => died(String(error), error));
+    worker.on("exit", (status) => died(`exit status ${status}`));
+    return thread;
+  }
+}
+
+/** Only a thread at work keeps the process alive. */
+function begin(thread: SealThread, call: Call): void {
+  try {
+    thread.worker.postMessage(call.job, [call.transfer]);
+    thread.call = call;
+    thread.worker.ref();
+  } catch (error) {
+    call.reject(
+      new BackupError("INTERNAL", "a segment cannot be handed to a sealing thread", { cause: error }),
+    );
+  }
+}
+
+function end(thread: SealThread): Call | null {
+  const { call } = thread;
+  thread.call = null;
+  thread.worker.unref();
+  return call;
+}
+
+function closed(): BackupError {
+  return new BackupError("INTERRUPTED", "sealing was given up");
+}
