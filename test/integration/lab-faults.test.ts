@@ -8,6 +8,7 @@ import {
   raiseDiskAlarm,
   raiseMemoryAlarm,
   restartBroker,
+  settle,
   startNode,
   thaw,
 } from "../lab/broker-control.ts";
@@ -37,6 +38,7 @@ describe("a broker of one's own", () => {
     await using vhost = await freshVhost(broker);
     await declareQueue(vhost, "q", "quorum");
     const filled = await fill(vhost, "q", 100);
+    await settle(broker);
     await interrupt(broker);
     expect(firstDifference(await drain(vhost, "q"), filled)).toBeUndefined();
   });
