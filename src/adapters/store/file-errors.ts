@@ -28,6 +28,11 @@ export function errnoOf(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
+/** There is nothing of that name. */
+export function isAbsence(error: unknown): boolean {
+  return ["ENOENT", "ENOTDIR"].includes(errnoOf(error) ?? "");
+}
+
 /** What a failed system call means for a target. `doing` completes "cannot ... ", e.g. "write backups/x at /srv". */
 export function fileError(error: unknown, doing: string): unknown {
   const errno = errnoOf(error);

@@ -4,7 +4,7 @@ import { link, lstat, open, rename, rm, statfs, unlink, type FileHandle } from "
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
 import type { GetOptions, ObjectBody, PutOptions, Store } from "../../ports/store.ts";
-import { errnoOf, fileError } from "./file-errors.ts";
+import { errnoOf, fileError, isAbsence } from "./file-errors.ts";
 import { syncDirectory, syncFile, writeAll } from "./file-sync.ts";
 import {
   keyParts,
@@ -19,6 +19,8 @@ import { ownPrefix, sweepDead } from "./ownership.ts";
 
 /** Where an object is written before it gets its name. `list` does not see it. */
 const INCOMING = ".incoming";
+
+const PUBLISH_TRIES = 20;
 
 const READ_BYTES = 1024 * 1024;
 
@@ -67,21 +69,23 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     parents: readonly string[],
     ifAbsent: boolean,
   ): Promise<void> {
+    const parent = path.dirname(target);
     for (let attempt = 1; ; attempt += 1) {
-      const parent = await makeDirectory(base, parents);
       try {
+        await makeDirectory(base, parents);
         await (ifAbsent ? linkNew(temporary, target) : rename(temporary, target));
+        break;
       } catch (error) {
         if (errnoOf(error) === "EEXIST") throw exists(path.relative(base, target), base, error);
         // A delete at the same time may have removed the directory as an empty one.
-        if (errnoOf(error) === "ENOENT" && attempt < 5) continue;
-        throw error;
+        if (errnoOf(error) !== "ENOENT" || attempt === PUBLISH_TRIES) throw error;
       }
-      await syncDirectory(parent).catch(async (error: unknown) => {
-        await rm(target, { force: true });
-        throw error;
-      });
-      return;
+    }
+    try {
+      await syncDirectory(parent);
+    } catch (error) {
+      await rm(target, { force: true });
+      throw error;
     }
   }
 
@@ -110,7 +114,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
       if ((await handle.stat()).isFile()) return handle;
       await handle.close();
     } catch (error) {
-      if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+      if (!isAbsence(error)) throw error;
     }
     await requireBase(base);
     throw new BackupError("OBJECT_MISSING", `there is no ${key} at ${base}`);
@@ -177,7 +181,7 @@ async function isThere(file: string): Promise<boolean> {
     await lstat(file);
     return true;
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return false;
+    if (isAbsence(error)) return false;
     throw error;
   }
 }
@@ -200,7 +204,7 @@ async function remove(base: string, key: string): Promise<void> {
     await unlink(path.join(base, ...parts));
     await syncDirectory(path.join(base, ...parents));
   } catch (error) {
-    if (errnoOf(error) !== "ENOENT" && errnoOf(error) !== "ENOTDIR") throw error;
+    if (!isAbsence(error) && errnoOf(error) !== "EISDIR") throw error;
   }
   await pruneDirectories(base, parents);
 }

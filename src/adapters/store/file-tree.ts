@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, rmdir, stat } from "node:fs/promises";
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
 import type { ObjectInfo } from "../../ports/store.ts";
-import { errnoOf } from "./file-errors.ts";
+import { errnoOf, isAbsence } from "./file-errors.ts";
 import { syncDirectory } from "./file-sync.ts";
 
 /**
@@ -97,7 +97,7 @@ async function entriesOf(directory: string): Promise<readonly Dirent[]> {
   try {
     return await readdir(directory, { withFileTypes: true });
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
+    if (isAbsence(error)) return [];
     throw error;
   }
 }
@@ -106,7 +106,7 @@ async function statOrNull(look: () => Promise<Stats>): Promise<Stats | null> {
   try {
     return await look();
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return null;
+    if (isAbsence(error)) return null;
     throw error;
   }
 }

@@ -3,7 +3,7 @@ import { readFileSync, readlinkSync } from "node:fs";
 import { lstat, readdir, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import path from "node:path";
-import { errnoOf } from "./file-errors.ts";
+import { errnoOf, isAbsence } from "./file-errors.ts";
 
 /**
  * Names of temporary files and folders say whose they are: `<machine>-<pid>-<run>-`, so that a later run can remove what a killed
@@ -72,7 +72,7 @@ async function namesIn(directory: string): Promise<readonly string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return [];
+    if (isAbsence(error)) return [];
     throw error;
   }
 }

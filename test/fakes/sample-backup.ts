@@ -1,0 +1,241 @@
+import { randomUUID } from "node:crypto";
+import { localSpool } from "../../src/adapters/archive/local-spool.ts";
+import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
+import type { Definitions } from "../../src/domain/definitions.ts";
+import { queueFolder } from "../../src/domain/entry-name.ts";
+import type { Manifest, QueueEntry } from "../../src/domain/manifest.ts";
+import type { MessageRecord } from "../../src/domain/message.ts";
+import type { QueueType } from "../../src/domain/queue.ts";
+import type { Spool, SpooledFile } from "../../src/ports/spool.ts";
+import { ArchiveWriter } from "../../src/repository/archive-writer.ts";
+import { backupKey } from "../../src/repository/backup-folder.ts";
+import type { Catalog } from "../../src/repository/catalog.ts";
+import { IndexWriter } from "../../src/repository/index-writer.ts";
+import { QueueArchive } from "../../src/repository/queue-archive.ts";
+import { SegmentBuilder } from "../../src/repository/segment-builder.ts";
+import { encodeProperties, header, longstr } from "../unit/domain/wire-values.ts";
+import { tempDirectory } from "../lab/temp.ts";
+
+export interface SampleQueue {
+  readonly name: string;
+  readonly vhost?: string;
+  readonly type?: QueueType;
+  readonly records: readonly MessageRecord[];
+}
+
+export interface SampleBackup {
+  readonly now: Date;
+  readonly queues: readonly SampleQueue[];
+  readonly definitions?: readonly Definitions[];
+  readonly segmentBytes?: number;
+  readonly volumeBytes?: number;
+  readonly entryBytes?: number;
+}
+
+/** A message that carries its number. */
+export function message(number: number, bodyBytes = 40): MessageRecord {
+  const text = `message ${number} `;
+  return {
+    redelivered: number % 3 === 0,
+    exchange: Buffer.from(number % 2 === 0 ? "" : "orders"),
+    routingKey: Buffer.from(`key.${number % 4}`),
+    properties: encodeProperties({
+      contentType: Buffer.from("text/plain"),
+      headers: [header("number", { tag: "l", value: BigInt(number) }), header("unit", longstr("piece"))],
+      deliveryMode: 2,
+    }),
+    body: Buffer.from(text.repeat(Math.ceil(bodyBytes / text.length)).slice(0, bodyBytes)),
+  };
+}
+
+export function messages(count: number, bodyBytes = 40): MessageRecord[] {
+  return Array.from({ length: count }, (_, number) => message(number, bodyBytes));
+}
+
+/** A whole backup as the real one is made: claim, volumes, index, manifest. `files` has what was put. */
+export async function writeBackup(
+  catalog: Catalog,
+  sample: SampleBackup,
+  files: string[] = [],
+): Promise<Manifest> {
+  const id = await catalog.claim({ kind: "full", base: null, now: sample.now });
+  try {
+    await using directory = await tempDirectory();
+    await using spool = localSpool(directory.path);
+    const put = async (file: SpooledFile): Promise<void> => {
+      files.push(file.name);
+      await catalog.store.put(backupKey(id, file.name), file.body);
+    };
+    const manifest = await writeFiles(id, sample, spool, put);
+    await catalog.commit(manifest);
+    return manifest;
+  } catch (error) {
+    // The error that was first is the one to tell; what is left is no backup.
+    await catalog.abandon(id).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function writeFiles(
+  id: string,
+  { now, queues, definitions = [], segmentBytes = 600, volumeBytes = 2000, entryBytes = 160 }: SampleBackup,
+  spool: Spool,
+  put: (file: SpooledFile) => Promise<void>,
+): Promise<Manifest> {
+  await using codec = inlineCodec({ level: 3 });
+  const modifiedAt = Math.floor(now.getTime() / 1000);
+  await using archive = new ArchiveWriter({
+    spool,
+    codec,
+    volumeBytes,
+    modifiedAt,
+    waitingVolumes: 2,
+    onVolume: put,
+  });
+  const index = new IndexWriter({ spool, codec, modifiedAt, entryBytes });
+  const definitionsEntries = [];
+  for (const each of definitions) definitionsEntries.push(await archive.addDefinitions(each));
+  const entries = await Promise.all(
+    queues.map(async (queue, at) => writeQueue(queue, at + 1, segmentBytes, archive, index, now)),
+  );
+  const volumes = await archive.finish();
+  const indexFile = await index.finish();
+  await put(indexFile);
+  const sum = (of: (queue: QueueEntry) => number): number =>
+    entries.reduce((all, queue) => all + of(queue), 0);
+  const at = now.toISOString();
+  return {
+    format: 1,
+    tool: { name: "mqbackup", version: "0.1.0" },
+    id,
+    kind: "full",
+    base: null,
+    set: "sample",
+    startedAt: at,
+    finishedAt: at,
+    drain: false,
+    broker: {
+      product: "RabbitMQ",
+      version: "4.3.6",
+      clusterName: "rabbit@sample",
+      url: "amqp://localhost:5672",
+      management: true,
+    },
+    queues: entries,
+    definitions: definitionsEntries,
+    volumes,
+    index: { name: indexFile.name, bytes: indexFile.bytes, sha256: indexFile.sha256 },
+    measures: {
+      messages: sum(({ messages: count }) => count),
+      bodyBytes: sum(({ bodyBytes }) => bodyBytes),
+      plainBytes: sum(({ segments }) => segments.reduce((all, { plainBytes }) => all + plainBytes, 0)),
+      storedBytes: volumes.reduce((all, { bytes }) => all + bytes, indexFile.bytes),
+      ...{
+        targetBytes: null,
+        knownMessages: sum(({ messages: count }) => count),
+        lostMessages: 0,
+        lossRate: 0,
+      },
+      readMs: 12,
+      shipMs: 3,
+      totalMs: 15,
+      longestHoldMs: 9,
+    },
+  };
+}
+
+async function writeQueue(
+  { name, vhost = "/", type = "classic", records }: SampleQueue,
+  ordinal: number,
+  segmentBytes: number,
+  archive: ArchiveWriter,
+  index: IndexWriter,
+  now: Date,
+): Promise<QueueEntry> {
+  const queue = new QueueArchive({ archive, index, folder: queueFolder(ordinal, name), ahead: 3 });
+  const builder = new SegmentBuilder(segmentBytes);
+  for (const record of records) {
+    if (builder.append(record)) continue;
+    await queue.append(builder.take());
+    builder.append(record);
+  }
+  if (builder.records > 0) await queue.append(builder.take());
+  const stored = await queue.finish();
+  const count = records.length;
+  const offsets = records.map(({ streamOffset }) => streamOffset ?? 0);
+  const at = now.toISOString();
+  return {
+    ordinal,
+    vhost,
+    name,
+    type,
+    durable: true,
+    autoDelete: false,
+    arguments: type === "classic" ? {} : { "x-queue-type": type },
+    policy: null,
+    effectivePolicy: {},
+    outcome: "complete",
+    skipped: null,
+    strategy: type === "stream" ? "read from the first offset" : "consume, cancel and nack",
+    readyAtCut: type === "stream" ? null : count,
+    before: { ready: count, unacknowledged: 0 },
+    after: { ready: count, unacknowledged: 0 },
+    cutAt: at,
+    readEndAt: at,
+    releasedAt: at,
+    holdMs: 9,
+    messages: count,
+    bodyBytes: records.reduce((sum, { body }) => sum + body.length, 0),
+    offsets: type === "stream" ? { first: offsets[0] ?? 0, last: offsets.at(-1) ?? 0 } : null,
+    content: count === 0 ? [] : [{ kind: "new", first: 0, count }],
+    segments: stored.segments,
+    index: stored.index,
+    gaps: [],
+    notes: [],
+  };
+}
+
+export const DEFINITIONS: Definitions = {
+  vhost: "/",
+  exchanges: [
+    {
+      name: "orders",
+      type: "topic",
+      durable: true,
+      autoDelete: false,
+      internal: false,
+      arguments: {},
+    },
+  ],
+  bindings: [
+    {
+      source: "orders",
+      destination: "orders",
+      destinationType: "queue",
+      routingKey: "#",
+      arguments: {},
+    },
+  ],
+  policies: [{ name: "ttl", pattern: "^orders$", definition: { "message-ttl": 60000 } }],
+};
+
+/** Enough of everything to look at: several queues, segments and volumes, an empty queue, a stream, a hostile name. */
+export function sampleBackup(now = new Date("2026-11-21T19:32:00Z")): SampleBackup {
+  return {
+    now,
+    definitions: [DEFINITIONS],
+    queues: [
+      { name: "orders", records: messages(30) },
+      { name: "../../etc/passwd", records: messages(7) },
+      { name: "empty", records: [] },
+      {
+        name: "events",
+        type: "stream",
+        records: messages(5).map((m, i) => ({ ...m, streamOffset: 100 + i })),
+      },
+      { name: "large", records: [message(1, 5000), message(2, 0)] },
+    ],
+  };
+}
+
+export const REPOSITORY = { now: new Date("2026-11-21T19:31:00Z"), repositoryId: randomUUID() };
