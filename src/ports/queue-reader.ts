@@ -5,12 +5,17 @@ import type { Gap } from "../domain/manifest.ts";
 import type { Abortable } from "./abortable.ts";
 
 export interface OpenOptions extends Abortable {
+  /**
+   * until-read: everything goes back the moment the cut is reached, while the last batches still wait here to be taken.
+   * until-settled: held until `settle`, for drain.
+   */
+  readonly hold: "until-read" | "until-settled";
   /** Give the queue back after this long, read or not; what was not read becomes a gap. */
   readonly maxHoldMs: number;
+  /** Read at most so many; the cut is then there. Absent: all that is ready. */
+  readonly atMost?: number;
   /** Average body of a ready message if known, to size the window of quorum queues. */
   readonly averageBodyBytes: number | null;
-  /** Read at most so many messages; the rest is a gap with this recipe's reason. Absent: all. */
-  readonly maxMessages?: number;
 }
 
 /**
@@ -33,7 +38,7 @@ export interface QueueReader {
  * - Disposing without `settle` requeues by the recipe.
  */
 export interface QueueCursor extends AsyncIterable<readonly MessageRecord[]>, AsyncDisposable {
-  /** Ready messages by passive declare when reading began; null for streams. */
+  /** Messages to be read: ready ones by passive declare when reading began, or `atMost` if that is fewer; null for streams. */
   readonly readyAtCut: number | null;
   readonly cutAt: Date;
   /** True: no lock could be taken (no configure permission on mqbackup.lock.*): nothing keeps a second run away. */
@@ -46,6 +51,10 @@ export interface QueueCursor extends AsyncIterable<readonly MessageRecord[]>, As
    * when the broker has done it. Throws BROKER_LOST when what was held had gone back by itself.
    */
   settle(outcome: "requeue" | "consume"): Promise<void>;
-  /** Ready messages now; null when that can no longer be told. */
-  readyNow(): Promise<number | null>;
+  /** Ends the iteration before the cut with this reason (its `messages` is filled in) and gives everything back. */
+  stop(gap: Gap): void;
+  /** When the messages went back or were removed; null: not yet. */
+  readonly releasedAt: Date | null;
+  /** Ready messages by passive declare after that; null when it could not be asked, or for a stream. */
+  readonly readyAfter: number | null;
 }

@@ -35,9 +35,12 @@ export async function readQueue(
   vhost: LabVhost,
   queue: string,
   recipe: ReadingRecipe,
-  options: Partial<OpenOptions> & { readonly during?: (seen: number) => Promise<void> } = {},
+  options: Partial<OpenOptions> & {
+    readonly during?: (seen: number) => Promise<void>;
+    readonly stopAfter?: number;
+  } = {},
 ): Promise<Reading> {
-  const { during, ...open } = options;
+  const { during, stopAfter, ...open } = options;
   const reader = labReader(vhost.broker);
   await using cursor = await reader.open({ vhost: vhost.name, name: queue }, recipe, {
     ...READ_OPTIONS,
@@ -53,6 +56,9 @@ export async function readQueue(
       });
     }
     await during?.(messages.length);
+    if (stopAfter !== undefined && messages.length >= stopAfter) {
+      cursor.stop({ code: "TEST", message: "stopped by the test", messages: null });
+    }
   }
   await cursor.settle("requeue");
   const { gaps, notes, readyAtCut, readyAfter, unprotected } = cursor;

@@ -37,21 +37,33 @@ export function connectError(error: unknown, url: string, vhost: string): Backup
   }
   // amqplib does not pass on the broker's words here: it closes with 530 for both an absent and a forbidden virtual host.
   if (text.includes("Expected ConnectionOpenOk")) {
-    return new BackupError("VHOST_MISSING", `virtual host ${vhost} at ${url} does not exist, or the user may not enter it`, {
-      hint: "Check the name after the last / of the URL, or --vhost, and the user's permissions there.",
-      cause: error,
-    });
+    return new BackupError(
+      "VHOST_MISSING",
+      `virtual host ${vhost} at ${url} does not exist, or the user may not enter it`,
+      {
+        hint: "Check the name after the last / of the URL, or --vhost, and the user's permissions there.",
+        cause: error,
+      },
+    );
   }
   if (text.includes("SASL mechanism")) {
-    return new BackupError("LOGIN_REFUSED", `broker ${url} does not offer this kind of login: ${oneLine(text)}`, {
-      hint: "For --auth external the broker needs the plugin rabbitmq_auth_mechanism_ssl.",
-      cause: error,
-    });
+    return new BackupError(
+      "LOGIN_REFUSED",
+      `broker ${url} does not offer this kind of login: ${oneLine(text)}`,
+      {
+        hint: "For --auth external the broker needs the plugin rabbitmq_auth_mechanism_ssl.",
+        cause: error,
+      },
+    );
   }
-  return new BackupError("BROKER_UNREACHABLE", `broker ${url} cannot be reached: ${whyUnreachable(error, text)}`, {
-    hint: unreachableHint(error, text),
-    cause: error,
-  });
+  return new BackupError(
+    "BROKER_UNREACHABLE",
+    `broker ${url} cannot be reached: ${whyUnreachable(error, text)}`,
+    {
+      hint: unreachableHint(error, text),
+      cause: error,
+    },
+  );
 }
 
 function systemCode(error: unknown): string {

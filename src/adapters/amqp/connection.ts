@@ -44,7 +44,10 @@ export interface AmqpConnection extends AsyncDisposable {
  * Connects to the first URL that answers. A refused login ends the attempt at once: trying others could lock the account.
  * Throws BROKER_UNREACHABLE, LOGIN_REFUSED, VHOST_MISSING, or the signal's reason.
  */
-export async function openConnection(endpoint: AmqpEndpoint, options: Abortable = {}): Promise<AmqpConnection> {
+export async function openConnection(
+  endpoint: AmqpEndpoint,
+  options: Abortable = {},
+): Promise<AmqpConnection> {
   let last: BackupError | null = null;
   for (const url of endpoint.urls) {
     options.signal?.throwIfAborted();
@@ -55,10 +58,17 @@ export async function openConnection(endpoint: AmqpEndpoint, options: Abortable 
       last = error;
     }
   }
-  throw last ?? new BackupError("SETTING_INVALID", "no broker URL was given", { hint: "Set MQBACKUP_URL or --url." });
+  throw (
+    last ??
+    new BackupError("SETTING_INVALID", "no broker URL was given", { hint: "Set MQBACKUP_URL or --url." })
+  );
 }
 
-async function openOne(url: string, endpoint: AmqpEndpoint, signal: AbortSignal | undefined): Promise<AmqpConnection> {
+async function openOne(
+  url: string,
+  endpoint: AmqpEndpoint,
+  signal: AbortSignal | undefined,
+): Promise<AmqpConnection> {
   const shown = describeUrl(url, endpoint.vhost);
   const attempt = connect(connectOptions(url, endpoint), {
     ...endpoint.tls,
@@ -93,7 +103,10 @@ function connectOptions(url: string, endpoint: AmqpEndpoint): Options.Connect {
 }
 
 /** A connection that opens after the abort is closed again. */
-async function abortable(attempt: Promise<ChannelModel>, signal: AbortSignal | undefined): Promise<ChannelModel> {
+async function abortable(
+  attempt: Promise<ChannelModel>,
+  signal: AbortSignal | undefined,
+): Promise<ChannelModel> {
   if (!signal) return attempt;
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_, reject) => {
@@ -140,8 +153,16 @@ function wrap(model: ChannelModel, url: string): AmqpConnection {
       if (lost && !closing) listener(lost);
       else listeners.push(listener);
     },
-    openChannel: () => openOn(() => model.createChannel(), () => lost),
-    openConfirmChannel: () => openOn(() => model.createConfirmChannel(), () => lost),
+    openChannel: () =>
+      openOn(
+        () => model.createChannel(),
+        () => lost,
+      ),
+    openConfirmChannel: () =>
+      openOn(
+        () => model.createConfirmChannel(),
+        () => lost,
+      ),
     async [Symbol.asyncDispose]() {
       if (closing || lost) return;
       closing = true;

@@ -9,7 +9,11 @@ import { ConfirmPublisher, type PublishLimits } from "./confirm-publisher.ts";
 import { openConnection, type AmqpConnection, type AmqpEndpoint } from "./connection.ts";
 import type { PublishedMessage } from "./publish-frames.ts";
 import { lockQueue } from "./queue-lock.ts";
-import { mayPublishByDefaultExchange, openTemporaryExchange, type TemporaryExchange } from "./temporary-exchange.ts";
+import {
+  mayPublishByDefaultExchange,
+  openTemporaryExchange,
+  type TemporaryExchange,
+} from "./temporary-exchange.ts";
 
 export interface PublicationContext {
   /** For declarations; never blocked. */
@@ -114,7 +118,8 @@ async function addressing(
 ): Promise<(message: OutgoingMessage) => PublishedMessage> {
   const defaultExchange = new Uint8Array(0);
   const queueName = Buffer.from(queue.name, "utf8");
-  if (queueName.length > 255) throw new BackupError("INTERNAL", `${describeQueue(queue)} has too long a name`);
+  if (queueName.length > 255)
+    throw new BackupError("INTERNAL", `${describeQueue(queue)} has too long a name`);
   switch (route) {
     case "origin":
       return (message) => message;

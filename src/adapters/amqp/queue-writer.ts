@@ -33,6 +33,7 @@ export async function openQueueWriter(
   const limits = { ...PUBLISH_LIMITS, ...options.limits };
   return {
     url: connection.url,
+    broker: connection.broker,
     async inspect(queue) {
       return inspectQueue(connection, local(connection, endpoint, queue));
     },

@@ -1,0 +1,25 @@
+import type { QueueInfo } from "./queue.ts";
+
+/** Quorum queues of 4.0 and newer have this limit when nothing else is set. */
+const DEFAULT_LIMIT_SINCE_4_0 = 20;
+
+/**
+ * The delivery limit that counts for a quorum queue; "unlimited"; null when nobody could say.
+ * The broker's own word comes first. Without it: the smaller of argument and policy; where one is negative (no limit) the other
+ * counts; without either, 20 since 4.0 and none before.
+ */
+export function effectiveDeliveryLimit(queue: QueueInfo, since4: boolean): number | "unlimited" | null {
+  if (queue.deliveryLimit !== null) return queue.deliveryLimit;
+  const argument = limitIn(queue.arguments["x-delivery-limit"]);
+  const policy = limitIn(queue.effectivePolicy["delivery-limit"]);
+  if (argument === "odd" || policy === "odd") return null;
+  const set = [argument, policy].filter((limit) => limit !== null);
+  if (set.length === 0) return since4 ? DEFAULT_LIMIT_SINCE_4_0 : "unlimited";
+  const positive = set.filter((limit) => limit >= 0);
+  return positive.length === 0 ? "unlimited" : Math.min(...positive);
+}
+
+function limitIn(value: unknown): number | null | "odd" {
+  if (value === undefined || value === null) return null;
+  return typeof value === "number" && Number.isInteger(value) ? value : "odd";
+}
