@@ -8,7 +8,7 @@ export interface ManagementEndpoint {
   /** `http[s]://user:password@host:port[/prefix]`, tried in order. They hold credentials: never printed. */
   readonly urls: readonly string[];
   readonly tls?: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
-  /** How long to wait for a connection, and then for each sign of life; default 30 seconds. */
+  /** How long to wait for a connection, and then for each sign of life; default 60 seconds. */
   readonly timeoutMs?: number;
   /** Longer answers are refused; default 256 MiB. */
   readonly maxResponseBytes?: number;
@@ -36,7 +36,7 @@ export class HttpJson implements Disposable {
 
   constructor(endpoint: ManagementEndpoint) {
     this.#servers = endpoint.urls.map((url) => serverOf(url, endpoint.tls ?? {}));
-    this.#timeoutMs = endpoint.timeoutMs ?? 30_000;
+    this.#timeoutMs = endpoint.timeoutMs ?? 60_000;
     this.#maxResponseBytes = endpoint.maxResponseBytes ?? 256 << 20;
   }
 

@@ -3,36 +3,17 @@ import { describe, expect, it } from "vitest";
 import { managementDirectory } from "../../../../src/adapters/management/broker-directory.ts";
 import { fakeBroker, json } from "./fake-broker.ts";
 
-/** Queues that are declared and deleted while the listing goes on; 500 names a page, sorted. */
-function names(from: number, to: number): readonly string[] {
-  return Array.from({ length: to - from }, (_, n) => `q${String(from + n).padStart(5, "0")}`);
-}
-
 describe("managementDirectory", () => {
-  it("misses no queue and shows none twice when pages shift meanwhile", async () => {
-    let queues = [...names(0, 700)];
-    await using broker = await fakeBroker((request, response) => {
-      const url = new URL(request.url ?? "", "http://x");
-      if (url.pathname !== "/api/queues/v") {
-        const name = url.pathname.split("/").at(-1) ?? "";
-        return json(response, queues.includes(name) ? 200 : 404, { name, effective_policy_definition: {} });
-      }
-      const items = queues.map((name) => ({ name, effective_policy_definition: {} }));
-      if (!url.searchParams.has("page")) return json(response, 200, items);
-      const page = Number(url.searchParams.get("page"));
-      json(response, 200, {
-        items: items.slice((page - 1) * 500, page * 500),
-        page_count: 2,
-        total_count: queues.length,
-      });
-      // Between the pages: the first queue goes, so q00500 moves to the page already seen, and one more comes.
-      if (page === 1) queues = [...queues.slice(1), "zz"];
-    });
+  it("asks for all queues at once, and for nothing more when they tell their policies", async () => {
+    await using broker = await fakeBroker((_, response) =>
+      json(response, 200, [
+        { name: "b", effective_policy_definition: {} },
+        { name: "a", effective_policy_definition: {} },
+      ]),
+    );
     using directory = managementDirectory({ urls: [broker.url] });
-
-    const found = await directory.queues("v");
-
-    expect(found.map((queue) => queue.name)).toEqual([...names(1, 700), "zz"]);
+    expect((await directory.queues("v/1")).map((queue) => queue.name)).toEqual(["a", "b"]);
+    expect(broker.asked).toEqual([expect.stringMatching(/^\/api\/queues\/v%2F1\?columns=name,/)]);
   });
 
   it("sees alarms in a refusal", async () => {
