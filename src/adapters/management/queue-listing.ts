@@ -3,15 +3,7 @@ import type { QueueInfo } from "../../domain/queue.ts";
 import type { Abortable } from "../../ports/abortable.ts";
 import { effectivePolicies, type PolicyBook } from "./effective-policies.ts";
 import type { ManagementApi } from "./management-api.ts";
-import {
-  countOf,
-  listOf,
-  objectOf,
-  queueInfo,
-  QUEUE_COLUMNS,
-  textOf,
-  type JsonObject,
-} from "./queue-facts.ts";
+import { listOf, objectOf, queueInfo, QUEUE_COLUMNS, textOf, type JsonObject } from "./queue-facts.ts";
 
 /**
  * Every queue of a virtual host, sorted by name. Throws VHOST_MISSING.
