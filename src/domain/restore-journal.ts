@@ -16,10 +16,10 @@ export interface RestoreJournal {
   readonly confirmed: number;
   /** None beyond was ever sent: written down before sending. */
   readonly limit: number;
-  /** Sent without delivery mode 2: gone from a classic queue when its node restarts. */
-  readonly transient: number;
-  /** Sent with an expiration of their own. */
-  readonly expiring: number;
+  /** Some were sent without delivery mode 2: gone from a classic queue when its node restarts. */
+  readonly transient: boolean;
+  /** Some were sent with an expiration of their own. */
+  readonly expiring: boolean;
   /** The first message the queue refused while others were under way; null: none. */
   readonly refusedAt: number | null;
   /** The queue was declared by this restore, so its bindings are too. */
@@ -80,17 +80,12 @@ function whyHopeless(
 
 /** The count is possible, and yet another history would give the same. */
 function whyUnproven(journal: RestoreJournal, stored: number, type: QueueType): string | null {
-  const { confirmed, limit, transient, expiring, refusedAt } = journal;
+  const { confirmed, transient, expiring, refusedAt } = journal;
   if (refusedAt !== null && stored !== confirmed) {
     return `message ${refusedAt} was refused and ${stored - confirmed} later ones may have been taken`;
   }
-  if (expiring > 0) return `${plural(expiring, "message")} of it may have expired`;
-  // Had the broker restarted, those among the confirmed ones would be missing: more than what is open could make up for.
-  const survives = type === "quorum";
-  if (!survives && transient > 0 && transient <= 2 * (limit - confirmed)) {
-    return `${plural(transient, "message")} of it would not have survived a restart of the broker`;
-  }
-  return null;
+  if (expiring) return "messages of it may have expired";
+  return transient && type !== "quorum" ? "not all of its messages survive a restart of the broker" : null;
 }
 
 function plural(count: number, noun: string): string {

@@ -34,7 +34,7 @@ export interface QueuePlan extends RestoreTarget {
   readonly declare: QueueDeclaration | null;
   /** An earlier attempt of this restore declared it, so exchanges and bindings are its business too. */
   readonly declaredBefore: boolean;
-  /** Ready messages before the first of this restore, those of a broken-off attempt not counted. */
+  /** Ready messages before the first of this restore, as far as is known now; those of a broken-off attempt not counted. */
   readonly initial: number;
   /** Messages of the backup that are already there: 0 unless resumed. */
   readonly from: number;
@@ -52,13 +52,23 @@ export function planRestore(
   request: RestoreRequest,
 ): RestorePlan {
   const refusals: Reason[] = [...chosen.refusals];
+  const declared = new Set<string>();
   const queues = chosen.targets.map((target, i) => {
     const state = states[i] ?? { found: null, info: null, journal: null };
     const { plan, refused } = planQueue(target, state, request);
     refusals.push(...refused);
+    // Of several that go into one queue the first declares it.
+    const key = destinationKey(target);
+    if (declared.has(key)) return { ...plan, declare: null };
+    declared.add(key);
     return plan;
   });
   return { queues, left: chosen.left, refusals };
+}
+
+/** The same for targets that go into the same queue. */
+export function destinationKey({ destination }: Pick<RestoreTarget, "destination">): string {
+  return JSON.stringify([destination.vhost, destination.name]);
 }
 
 function planQueue(

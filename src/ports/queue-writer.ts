@@ -1,5 +1,5 @@
 import type { BindingDefinition, ExchangeDefinition } from "../domain/definitions.ts";
-import type { QueueAddress } from "../domain/queue.ts";
+import type { BrokerInfo, QueueAddress } from "../domain/queue.ts";
 import type { QueueDeclaration } from "../domain/restore-plan.ts";
 import type { Route } from "../domain/restore-request.ts";
 import type { Abortable } from "./abortable.ts";
@@ -22,6 +22,7 @@ export interface PublicationOptions extends Abortable {
 export interface QueueWriter extends AsyncDisposable {
   /** Of the broker, without credentials. */
   readonly url: string;
+  readonly broker: BrokerInfo;
   /**
    * Ready messages and consumers by passive declare; null: no such queue.
    * Throws QUEUE_REFUSED (permission), QUEUE_BUSY (exclusive to another connection).

@@ -1,0 +1,106 @@
+import type { BackupId } from "../domain/backup-id.ts";
+import { BackupError } from "../domain/errors.ts";
+import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import type { MessageRecord } from "../domain/message.ts";
+import { readRecords } from "../domain/record.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import type { Store } from "../ports/store.ts";
+import { readSegment, type ArchiveSource } from "../repository/archive-reader.ts";
+import { folderPrefix } from "../repository/backup-folder.ts";
+import type { Catalog } from "../repository/catalog.ts";
+import { segmentRuns, type SegmentRun } from "../repository/content-reader.ts";
+import { parseBackupId } from "../domain/backup-id.ts";
+
+/** One backup, and the others that hold parts of it, as a place to take messages from. */
+export class RestoreContent {
+  readonly manifest: Manifest;
+  readonly #source: ArchiveSource;
+  readonly #manifestOf: (id: BackupId) => Promise<Manifest>;
+
+  constructor(source: ArchiveSource, catalog: Catalog, manifest: Manifest, options: Abortable) {
+    this.manifest = manifest;
+    this.#source = source;
+    const known = new Map<BackupId, Promise<Manifest>>([
+      [parseBackupId(manifest.id), Promise.resolve(manifest)],
+    ]);
+    this.#manifestOf = async (id) => {
+      const loading = known.get(id) ?? catalog.manifest(id, options);
+      known.set(id, loading);
+      return loading;
+    };
+  }
+
+  runs(queue: QueueEntry, from: number): AsyncGenerator<SegmentRun> {
+    return segmentRuns(this.manifest, queue, from, this.#manifestOf);
+  }
+
+  /**
+   * The queue's messages from number `from` on, a segment at a time. A segment is fetched, checked and taken apart wholly before its
+   * first message comes out, the next one while this one is in use. Throws ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*.
+   */
+  async *records(
+    queue: QueueEntry,
+    from: number,
+    options: Abortable = {},
+  ): AsyncGenerator<readonly MessageRecord[], void, undefined> {
+    let ahead: Promise<readonly MessageRecord[]> | null = null;
+    try {
+      for await (const run of this.runs(queue, from)) {
+        const current: Promise<readonly MessageRecord[]> | null = ahead;
+        ahead = this.#recordsOf(run, options);
+        // Met when it is its turn; until then its failure must not count as unhandled.
+        ahead.catch(() => undefined);
+        if (current) yield await current;
+      }
+      if (ahead) yield await ahead;
+    } finally {
+      await ahead?.catch(() => undefined);
+    }
+  }
+
+  async #recordsOf(run: SegmentRun, options: Abortable): Promise<readonly MessageRecord[]> {
+    const { holder, queue, segment, skip, count } = run;
+    const plain = await readSegment(this.#source, holder, queue, segment, options);
+    const records = [...readRecords(plain, segment.records)];
+    return count === records.length ? records : records.slice(skip, skip + count);
+  }
+}
+
+/** Every volume these queues need is there and has its size. Throws ARCHIVE_DAMAGED, TARGET_*. */
+export async function checkVolumes(
+  store: Pick<Store, "list" | "location">,
+  content: RestoreContent,
+  queues: readonly QueueEntry[],
+  options: Abortable,
+): Promise<void> {
+  const needed = new Map<Manifest, Set<number>>();
+  for (const queue of queues) {
+    for await (const { holder, segment } of content.runs(queue, 0)) {
+      const volumes = needed.get(holder) ?? new Set();
+      needed.set(holder, volumes.add(segment.volume));
+    }
+  }
+  for (const [holder, numbers] of needed) {
+    const prefix = folderPrefix(parseBackupId(holder.id));
+    const stored = new Map<string, number>();
+    for await (const { key, bytes } of store.list(prefix, options))
+      stored.set(key.slice(prefix.length), bytes);
+    for (const number of numbers) checkVolume(holder, number, stored, store.location);
+  }
+}
+
+function checkVolume(
+  holder: Manifest,
+  number: number,
+  stored: ReadonlyMap<string, number>,
+  location: string,
+): void {
+  const volume = holder.volumes[number - 1];
+  const name = volume?.name ?? `number ${number}`;
+  const bytes = stored.get(name);
+  if (volume !== undefined && bytes === volume.bytes) return;
+  const why = bytes === undefined ? "is missing" : `has ${bytes} bytes instead of ${volume?.bytes}`;
+  throw new BackupError("ARCHIVE_DAMAGED", `volume ${name} of backup ${holder.id} at ${location} ${why}`, {
+    hint: "mqbackup verify shows all that is damaged; restore from another copy or another backup.",
+  });
+}

@@ -1,0 +1,189 @@
+import { BackupError, hasCode } from "../domain/errors.ts";
+import type { MessageRecord } from "../domain/message.ts";
+import { editedProperties, isCopied, isExpiring, isPersistent } from "../domain/outgoing.ts";
+import { describeQueue } from "../domain/queue.ts";
+import type { QueuePlan } from "../domain/restore-plan.ts";
+import type { OutgoingMessage, QueuePublication, QueueWriter } from "../ports/queue-writer.ts";
+import type { RestoreContent } from "./restore-content.ts";
+import type { JournalKeeper } from "./restore-journal-keeper.ts";
+import type { RestoreCommand, RestoreDeps } from "./restore-types.ts";
+
+export interface QueueRestore {
+  readonly deps: Pick<RestoreDeps, "now" | "deadline" | "report">;
+  readonly command: RestoreCommand;
+  readonly plan: QueuePlan;
+  readonly writer: QueueWriter;
+  readonly content: RestoreContent;
+  readonly journal: JournalKeeper;
+}
+
+/** How far one queue came. */
+export interface Published {
+  /** Counted from the first message of the backup. */
+  readonly confirmed: number;
+  readonly bodyBytes: number;
+  readonly latency: QueuePublication["confirmLatency"];
+  readonly unprotected: boolean;
+  /** null: all of it is confirmed. */
+  readonly failure: BackupError | null;
+}
+
+/** Messages and body bytes handed to the publication at once. */
+const BATCH_MESSAGES = 512;
+const BATCH_BYTES = 1024 * 1024;
+const REPORT_EVERY_MS = 100;
+/** After an interruption, for what is in flight. */
+const GRACE_MS = 2000;
+
+/** Publishes what the plan says and keeps the journal true. Only failures of opening reject; later ones are in the result. */
+export async function publishQueue(restore: QueueRestore, signal: AbortSignal): Promise<Published> {
+  const { deps, plan, writer, journal } = restore;
+  const { destination, from } = plan;
+  await using publication = await writer.open(destination, plan.route, {
+    signal,
+    onBlocked: (reason) => deps.report({ kind: "blocked", destination, reason }),
+  });
+  const sending = new Sending(restore, publication);
+  let failure: BackupError | null = null;
+  try {
+    await sending.run(signal);
+  } catch (error) {
+    failure = await settled(error, restore, publication, signal);
+  }
+  const confirmed = from + publication.confirmed;
+  const finished = failure === null;
+  const refusedAt = hasCode(failure, "PUBLISH_REFUSED", "PUBLISH_UNROUTABLE") ? confirmed + 1 : null;
+  const { transient, expiring } = sending;
+  await journal.save({ confirmed, transient, expiring, refusedAt, finished });
+  sending.report();
+  const { unprotected, confirmLatency: latency } = publication;
+  return { confirmed, bodyBytes: sending.bodyBytes, latency, unprotected, failure };
+}
+
+/** What was sent is given a moment to be confirmed, so that as little as possible is left open. */
+async function settled(
+  error: unknown,
+  { deps, plan }: QueueRestore,
+  publication: QueuePublication,
+  signal: AbortSignal,
+): Promise<BackupError> {
+  if (!signal.aborted && !(error instanceof BackupError)) throw error;
+  try {
+    await publication.flush({ signal: deps.deadline(GRACE_MS) });
+  } catch {
+    // Why it ends is known already; `confirmed` says how far it came.
+  }
+  if (error instanceof BackupError && !signal.aborted) return error;
+  return new BackupError("INTERRUPTED", `restoring ${describeQueue(plan.destination)} was interrupted`);
+}
+
+class Sending {
+  readonly #restore: QueueRestore;
+  readonly #publication: QueuePublication;
+  #published: number;
+  #bodyBytes = 0;
+  #transient: boolean;
+  #expiring: boolean;
+  #reportedAt = 0;
+
+  constructor(restore: QueueRestore, publication: QueuePublication) {
+    this.#restore = restore;
+    this.#publication = publication;
+    this.#published = restore.plan.from;
+    this.#transient = restore.journal.current.transient;
+    this.#expiring = restore.journal.current.expiring;
+  }
+
+  get bodyBytes(): number {
+    return this.#bodyBytes;
+  }
+
+  get transient(): boolean {
+    return this.#transient;
+  }
+
+  get expiring(): boolean {
+    return this.#expiring;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { plan, content } = this.#restore;
+    for await (const records of content.records(plan.source, plan.from, { signal })) {
+      signal.throwIfAborted();
+      const messages = records.map((record, i) => this.#outgoing(record, this.#published + i));
+      for (const batch of batches(messages)) await this.#send(batch, signal);
+    }
+    await this.#publication.flush({ signal });
+  }
+
+  async #send(batch: readonly OutgoingMessage[], signal: AbortSignal): Promise<void> {
+    for (const { properties, body } of batch) {
+      this.#bodyBytes += body.length;
+      this.#expiring ||= isExpiring(properties);
+      this.#transient ||= !isPersistent(properties);
+    }
+    const upTo = this.#published + batch.length;
+    const { plan, journal } = this.#restore;
+    const facts = {
+      confirmed: plan.from + this.#publication.confirmed,
+      transient: this.#transient,
+      expiring: this.#expiring,
+    };
+    await journal.reserve(upTo, facts);
+    await this.#publication.publish(batch, { signal });
+    this.#published = upTo;
+    this.#reportInTime();
+  }
+
+  #outgoing(record: MessageRecord, sequence: number): OutgoingMessage {
+    const { command, plan } = this.#restore;
+    const { exchange, routingKey, body } = record;
+    const properties = editedProperties(record, command);
+    if (plan.route === "default" && !command.accept.has("cc") && isCopied(properties)) {
+      const what = `message ${sequence + 1} of ${describeQueue(plan.source)}`;
+      throw new BackupError(
+        "RESTORE_REFUSED",
+        `${what} has a CC or BCC header, by which it may reach other queues too`,
+        {
+          hint: "Restore by --route fanout, or accept that with --accept cc.",
+        },
+      );
+    }
+    return { exchange, routingKey, properties, body };
+  }
+
+  #reportInTime(): void {
+    const now = this.#restore.deps.now().getTime();
+    if (now - this.#reportedAt < REPORT_EVERY_MS) return;
+    this.#reportedAt = now;
+    this.report();
+  }
+
+  report(): void {
+    const { deps, plan } = this.#restore;
+    deps.report({
+      kind: "queue-progress",
+      destination: plan.destination,
+      messages: plan.messages,
+      published: this.#published,
+      confirmed: plan.from + this.#publication.confirmed,
+      bodyBytes: this.#bodyBytes,
+    });
+  }
+}
+
+function* batches(
+  messages: readonly OutgoingMessage[],
+): Generator<readonly OutgoingMessage[], void, undefined> {
+  let start = 0;
+  let bytes = 0;
+  for (const [at, { body }] of messages.entries()) {
+    if (at > start && (at - start >= BATCH_MESSAGES || bytes + body.length > BATCH_BYTES)) {
+      yield messages.slice(start, at);
+      start = at;
+      bytes = 0;
+    }
+    bytes += body.length;
+  }
+  if (start < messages.length) yield messages.slice(start);
+}
