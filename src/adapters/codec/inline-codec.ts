@@ -1,6 +1,5 @@
 import { BackupError } from "../../domain/errors.ts";
-import { fingerprintInputs } from "../../domain/record.ts";
-import { fingerprint, sha256Hex } from "./sha256.ts";
+import { fingerprintsOf, sha256Hex } from "./sha256.ts";
 import { paddedBytes, tarHeader } from "./tar-header.ts";
 import { ZstdCompressor, decompressFrame } from "./zstd.ts";
 import type { PlainSegment, SealedSegment, SegmentCodec } from "../../ports/segment-codec.ts";
@@ -38,10 +37,4 @@ export function inlineCodec({ level }: { readonly level: number }): SegmentCodec
     },
     async [Symbol.asyncDispose]() {},
   };
-}
-
-function fingerprintsOf(segment: Uint8Array): Uint8Array {
-  const fingerprints: Uint8Array[] = [];
-  for (const pieces of fingerprintInputs(segment)) fingerprints.push(fingerprint(pieces));
-  return Buffer.concat(fingerprints);
 }
