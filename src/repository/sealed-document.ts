@@ -17,7 +17,8 @@ const UPGRADE_HINT = "Use a version of mqbackup that knows this format.";
  * By hand: `head -n -2 manifest.json | sha256sum`.
  */
 export function encodeDocument(content: Readonly<Record<string, unknown>>): Uint8Array {
-  const text = `${JSON.stringify({ ...content, sha256: "0".repeat(64) }, null, 2)}\n`;
+  const { sha256: _previous, ...rest } = content;
+  const text = `${JSON.stringify({ ...rest, sha256: "0".repeat(64) }, null, 2)}\n`;
   const bytes = Buffer.from(text, "utf8");
   if (bytes.length > MAX_DOCUMENT_BYTES) {
     throw new BackupError("INTERNAL", `a document of ${bytes.length} bytes is more than can be read back`);

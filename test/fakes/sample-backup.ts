@@ -78,7 +78,7 @@ export async function writeBackup(
 
 async function writeFiles(
   id: string,
-  { now, queues, definitions = [], segmentBytes = 600, volumeBytes = 2000, entryBytes = 160 }: SampleBackup,
+  { now, queues, definitions = [], segmentBytes = 600, volumeBytes = 1000, entryBytes = 160 }: SampleBackup,
   spool: Spool,
   put: (file: SpooledFile) => Promise<void>,
 ): Promise<Manifest> {
@@ -130,12 +130,10 @@ async function writeFiles(
       bodyBytes: sum(({ bodyBytes }) => bodyBytes),
       plainBytes: sum(({ segments }) => segments.reduce((all, { plainBytes }) => all + plainBytes, 0)),
       storedBytes: volumes.reduce((all, { bytes }) => all + bytes, indexFile.bytes),
-      ...{
-        targetBytes: null,
-        knownMessages: sum(({ messages: count }) => count),
-        lostMessages: 0,
-        lossRate: 0,
-      },
+      targetBytes: null,
+      knownMessages: sum(({ messages: count }) => count),
+      lostMessages: 0,
+      lossRate: 0,
       readMs: 12,
       shipMs: 3,
       totalMs: 15,

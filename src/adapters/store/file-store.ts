@@ -1,17 +1,19 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { link, lstat, open, rename, rm, statfs, unlink, type FileHandle } from "node:fs/promises";
+import { open, rename, rm, statfs, unlink, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
-import type { GetOptions, ObjectBody, PutOptions, Store } from "../../ports/store.ts";
+import type { Abortable } from "../../ports/abortable.ts";
+import type { GetOptions, ObjectBody, ObjectInfo, PutOptions, Store } from "../../ports/store.ts";
 import { errnoOf, fileError, isAbsence } from "./file-errors.ts";
-import { syncDirectory, syncFile, writeAll } from "./file-sync.ts";
+import { isThere, linkNew, stage } from "./file-staging.ts";
+import { syncDirectory } from "./file-sync.ts";
 import {
+  baseExists,
   keyParts,
   makeBase,
   makeDirectory,
   pruneDirectories,
-  requireBase,
   requireNoLinks,
   walk,
 } from "./file-tree.ts";
@@ -24,11 +26,8 @@ const PUBLISH_TRIES = 20;
 
 const READ_BYTES = 1024 * 1024;
 
-/** link(2) refused by the file system, not for what is asked. */
-const NO_LINKS = ["EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
-
 export interface FileStoreOptions {
-  /** Make the directory when it is missing: TARGET_MISSING otherwise. */
+  /** A missing directory is an empty store, and made by the first put: TARGET_MISSING otherwise. */
   readonly create?: boolean;
 }
 
@@ -38,6 +37,7 @@ export interface FileStoreOptions {
  */
 export function fileStore(directory: string, options: FileStoreOptions = {}): Store {
   const base = path.resolve(directory);
+  const { create = false } = options;
   let swept: Promise<unknown> | null = null;
 
   async function put(key: string, body: ObjectBody, { ifAbsent = false, signal }: PutOptions): Promise<void> {
@@ -45,8 +45,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     const parents = parts.slice(0, -1);
     const target = path.join(base, ...parts);
     signal?.throwIfAborted();
-    if (options.create === true) await makeBase(base);
-    await requireBase(base);
+    if (!(await baseExists(base, create))) await makeBase(base);
     // An existing object is refused before anything is copied; what counts is the link below.
     if (ifAbsent && (await isThere(target))) throw exists(key, base);
     const incoming = await makeDirectory(base, [INCOMING]);
@@ -116,103 +115,50 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     } catch (error) {
       if (!isAbsence(error)) throw error;
     }
-    await requireBase(base);
+    await baseExists(base, create);
     throw new BackupError("OBJECT_MISSING", `there is no ${key} at ${base}`);
+  }
+
+  async function* list(prefix: string, { signal }: Abortable): AsyncGenerator<ObjectInfo> {
+    signal?.throwIfAborted();
+    if (!(await baseExists(base, create))) return;
+    for await (const object of walk(base, prefix)) {
+      signal?.throwIfAborted();
+      yield object;
+    }
+  }
+
+  async function remove(key: string, { signal }: Abortable): Promise<void> {
+    const parts = keyParts(key);
+    const parents = parts.slice(0, -1);
+    signal?.throwIfAborted();
+    if (!(await baseExists(base, create))) return;
+    await requireNoLinks(base, parents);
+    try {
+      await unlink(path.join(base, ...parts));
+      await syncDirectory(path.join(base, ...parents));
+    } catch (error) {
+      if (!isAbsence(error) && errnoOf(error) !== "EISDIR") throw error;
+    }
+    await pruneDirectories(base, parents);
+  }
+
+  async function capacity({ signal }: Abortable): Promise<{ totalBytes: number; freeBytes: number } | null> {
+    signal?.throwIfAborted();
+    if (!(await baseExists(base, create))) return null;
+    const { bsize, blocks, bavail } = await statfs(base);
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
   }
 
   return {
     location: base,
     put: async (key, body, putOptions = {}) => mapped(put(key, body, putOptions), `write ${key} at ${base}`),
     get: (key, getOptions = {}) => mappedEach(get(key, getOptions), `read ${key} at ${base}`),
-    list: (prefix, { signal } = {}) => mappedEach(list(base, prefix, signal), `list ${prefix} at ${base}`),
-    delete: async (key, { signal } = {}) => {
-      signal?.throwIfAborted();
-      await mapped(remove(base, key), `delete ${key} at ${base}`);
-    },
-    capacity: async ({ signal } = {}) => {
-      signal?.throwIfAborted();
-      return mapped(capacity(base), `ask for the capacity of ${base}`);
-    },
+    list: (prefix, listOptions = {}) => mappedEach(list(prefix, listOptions), `list ${prefix} at ${base}`),
+    delete: async (key, deleteOptions = {}) => mapped(remove(key, deleteOptions), `delete ${key} at ${base}`),
+    capacity: async (capacityOptions = {}) =>
+      mapped(capacity(capacityOptions), `ask for the capacity of ${base}`),
   };
-}
-
-/** A synced file of these bytes under a name of its own. */
-async function stage(temporary: string, body: ObjectBody, signal: AbortSignal | undefined): Promise<void> {
-  if (body.file !== undefined && (await linked(body.file, temporary))) {
-    const { size } = await lstat(temporary);
-    if (size !== body.bytes) throw wrongLength(body.bytes, size);
-    await syncFile(temporary);
-    return;
-  }
-  await using handle = await open(temporary, "wx", 0o600);
-  let bytes = 0;
-  for await (const part of body.open()) {
-    signal?.throwIfAborted();
-    await writeAll(handle, part);
-    bytes += part.length;
-  }
-  signal?.throwIfAborted();
-  if (bytes !== body.bytes) throw wrongLength(body.bytes, bytes);
-  await handle.sync();
-}
-
-async function linked(from: string, to: string): Promise<boolean> {
-  try {
-    await link(from, to);
-    return true;
-  } catch (error) {
-    if (NO_LINKS.includes(errnoOf(error) ?? "")) return false;
-    throw error;
-  }
-}
-
-/**
- * Rejects EEXIST. Where the file system has no hard links a moment is left in which two puts of one key at once would both
- * succeed; keys put this way carry an id claimed for one run, so that takes two runs begun in the same second.
- */
-async function linkNew(from: string, to: string): Promise<void> {
-  if (await linked(from, to)) return;
-  if (await isThere(to)) throw Object.assign(new Error(`${to} exists`), { code: "EEXIST" });
-  await rename(from, to);
-}
-
-async function isThere(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (error) {
-    if (isAbsence(error)) return false;
-    throw error;
-  }
-}
-
-async function* list(base: string, prefix: string, signal: AbortSignal | undefined) {
-  signal?.throwIfAborted();
-  await requireBase(base);
-  for await (const object of walk(base, prefix)) {
-    signal?.throwIfAborted();
-    yield object;
-  }
-}
-
-async function remove(base: string, key: string): Promise<void> {
-  const parts = keyParts(key);
-  const parents = parts.slice(0, -1);
-  await requireBase(base);
-  await requireNoLinks(base, parents);
-  try {
-    await unlink(path.join(base, ...parts));
-    await syncDirectory(path.join(base, ...parents));
-  } catch (error) {
-    if (!isAbsence(error) && errnoOf(error) !== "EISDIR") throw error;
-  }
-  await pruneDirectories(base, parents);
-}
-
-async function capacity(base: string): Promise<{ totalBytes: number; freeBytes: number }> {
-  await requireBase(base);
-  const { bsize, blocks, bavail } = await statfs(base);
-  return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
 }
 
 async function mapped<T>(call: Promise<T>, doing: string): Promise<T> {
@@ -241,8 +187,4 @@ function exists(key: string, base: string, cause?: unknown): BackupError {
 
 function tooShort(key: string, wanted: number, size: number): BackupError {
   return new BackupError("ARCHIVE_DAMAGED", `${key} ends at byte ${size}, byte ${wanted} was wanted`);
-}
-
-function wrongLength(expected: number, actual: number): BackupError {
-  return new BackupError("TARGET_FAILED", `${expected} bytes were to be written, but there were ${actual}`);
 }

@@ -17,10 +17,14 @@ export function keyParts(key: string): readonly string[] {
   throw new BackupError("INTERNAL", `${JSON.stringify(key)} is not a key`);
 }
 
-/** Throws TARGET_MISSING: an unmounted file system must not pass for an empty one. */
-export async function requireBase(base: string): Promise<void> {
+/**
+ * False: it does not exist, and `mayBeMissing`. Throws TARGET_MISSING otherwise: an unmounted file system must not pass for an
+ * empty one.
+ */
+export async function baseExists(base: string, mayBeMissing: boolean): Promise<boolean> {
   const stats = await statOrNull(() => stat(base));
-  if (stats?.isDirectory() === true) return;
+  if (stats?.isDirectory() === true) return true;
+  if (stats === null && mayBeMissing) return false;
   const why = stats === null ? "does not exist" : "is not a directory";
   throw new BackupError("TARGET_MISSING", `target ${base} ${why}`, {
     hint: "Make the directory, or mount the file system it is on, and run again.",

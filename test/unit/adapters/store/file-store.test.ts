@@ -29,7 +29,13 @@ test("a missing directory is made only when asked, and is never an empty store",
   await expect(store.capacity()).rejects.toMatchObject(missing);
   expect(await readdir(directory.path)).toEqual([]);
 
-  await fileStore(base, { create: true }).put("a", body("x"));
+  const made = fileStore(base, { create: true });
+  await expect(read(made, "a")).rejects.toMatchObject({ code: "OBJECT_MISSING" });
+  expect(await keysOf(made, "")).toEqual([]);
+  await made.delete("a");
+  expect(await made.capacity()).toBeNull();
+  expect(await readdir(directory.path)).toEqual([]);
+  await made.put("a", body("x"));
   expect(await modeOf(base)).toBe("700");
   expect(await keysOf(store, "")).toEqual(["a"]);
 });

@@ -1,0 +1,238 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { localSpool } from "../../../src/adapters/archive/local-spool.ts";
+import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
+import { BackupError } from "../../../src/domain/errors.ts";
+import { queueFolder } from "../../../src/domain/entry-name.ts";
+import { readRecords } from "../../../src/domain/record.ts";
+import type { PlainSegment, SealedSegment, SegmentCodec } from "../../../src/ports/segment-codec.ts";
+import type { SpooledFile } from "../../../src/ports/spool.ts";
+import { ArchiveWriter, type ArchiveWriterOptions } from "../../../src/repository/archive-writer.ts";
+import { fingerprintsOf } from "../../../src/repository/fingerprints.ts";
+import { SegmentBuilder, type BuiltSegment } from "../../../src/repository/segment-builder.ts";
+import { DEFINITIONS, message } from "../../fakes/sample-backup.ts";
+import { tempDirectory } from "../../lab/temp.ts";
+
+const codec = inlineCodec({ level: 1 });
+
+function segmentOf(...numbers: readonly number[]): BuiltSegment {
+  const builder = new SegmentBuilder(1_000_000);
+  for (const number of numbers) builder.append(message(number, 200));
+  return builder.take();
+}
+
+interface Setting extends AsyncDisposable {
+  readonly archive: ArchiveWriter;
+  /** Bytes of the volumes by name, once they were given to `onVolume`. */
+  readonly volumes: Map<string, Buffer>;
+}
+
+async function setting(options: Partial<ArchiveWriterOptions> = {}): Promise<Setting> {
+  const directory = await tempDirectory();
+  const spool = localSpool(directory.path);
+  const volumes = new Map<string, Buffer>();
+  const archive = new ArchiveWriter({
+    spool,
+    codec,
+    volumeBytes: 2000,
+    modifiedAt: 1_795_000_000,
+    waitingVolumes: 2,
+    onVolume: async (file) => {
+      volumes.set(file.name, await contentOf(file));
+    },
+    ...options,
+  });
+  return {
+    archive,
+    volumes,
+    [Symbol.asyncDispose]: async () => {
+      await archive[Symbol.asyncDispose]();
+      await spool[Symbol.asyncDispose]();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function contentOf(file: SpooledFile): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of file.body.open()) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+/** A codec whose answers come in any order. */
+function shuffling(delays: () => number): SegmentCodec {
+  const later = async (work: () => Promise<SealedSegment>): Promise<SealedSegment> => {
+    await new Promise((resolve) => setTimeout(resolve, delays()));
+    return work();
+  };
+  return {
+    ...codec,
+    sealRecords: async (segment: PlainSegment) => later(async () => codec.sealRecords(segment)),
+    sealEntry: async (segment: PlainSegment) => later(async () => codec.sealEntry(segment)),
+  };
+}
+
+test("segments of many queues, sealed in any order, come back from where they are said to be", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 24 }),
+      fc.array(fc.integer({ min: 0, max: 4 }), { minLength: 30, maxLength: 30 }),
+      async (queues, delays) => {
+        let next = 0;
+        const delay = (): number => delays[next++ % delays.length] ?? 0;
+        await using at = await setting({ codec: shuffling(delay) });
+        const finished: string[] = [];
+        const added = queues.map(async (queue, number) => {
+          const stored = await at.archive.addRecords(
+            queueFolder(queue + 1, "q"),
+            segmentOf(number, number + 1),
+          );
+          finished.push(`${queue} ${number}`);
+          return { number, stored };
+        });
+        const segments = await Promise.all(added);
+        const volumes = await at.archive.finish();
+        expect(volumes.map(({ name }) => name)).toEqual([...at.volumes.keys()].toSorted());
+        for (const { number, stored } of segments) {
+          const volume = at.volumes.get(volumes[stored.volume - 1]?.name ?? "") ?? Buffer.alloc(0);
+          const frames = volume.subarray(stored.offset, stored.offset + stored.length);
+          const plain = await codec.open(frames, stored);
+          const bodies = [...readRecords(plain, 2)].map(({ body }) => Buffer.from(body).toString());
+          expect(bodies).toEqual(
+            [message(number, 200), message(number + 1, 200)].map(({ body }) => body.toString()),
+          );
+          expect(Buffer.from(stored.fingerprints).equals(fingerprintsOf(plain))).toBe(true);
+        }
+        // Per queue in the order of adding, in the answers and in the volumes.
+        for (const queue of new Set(queues)) {
+          const own = queues.flatMap((each, number) => (each === queue ? [`${queue} ${number}`] : []));
+          expect(finished.filter((entry) => entry.startsWith(`${queue} `))).toEqual(own);
+          const places = segments
+            .filter(({ number }) => queues[number] === queue)
+            .map(({ stored }) => stored);
+          const sorted = places.toSorted((a, b) => a.volume - b.volume || a.offset - b.offset);
+          expect(places).toEqual(sorted);
+        }
+      },
+    ),
+    { numRuns: 25 },
+  );
+});
+
+test("a volume is closed before it would grow past its limit; a large segment is a volume alone", async () => {
+  await using at = await setting({ volumeBytes: 3000 });
+  const folder = queueFolder(1, "q");
+  const random = (bytes: number): BuiltSegment => {
+    const builder = new SegmentBuilder(1_000_000);
+    const body = Buffer.from(Array.from({ length: bytes }, (_, i) => (i * 7919 + ((i * i) >> 3)) & 0xff));
+    builder.append({ ...message(0), body: crypto.getRandomValues(body) });
+    return builder.take();
+  };
+  const stored = [];
+  for (const bytes of [800, 800, 5000, 800]) stored.push(await at.archive.addRecords(folder, random(bytes)));
+  const volumes = await at.archive.finish();
+  expect(stored.map(({ volume }) => volume)).toEqual([1, 1, 2, 3]);
+  expect(volumes.map(({ bytes }) => bytes <= 3000)).toEqual([true, false, true]);
+});
+
+test("definitions and nothing else", async () => {
+  await using at = await setting();
+  const entry = await at.archive.addDefinitions(DEFINITIONS);
+  const [volume] = await at.archive.finish();
+  expect(entry).toMatchObject({ vhost: "/", volume: 1 });
+  const bytes = at.volumes.get(volume?.name ?? "") ?? Buffer.alloc(0);
+  const plain = await codec.open(bytes.subarray(entry.offset, entry.offset + entry.length), entry);
+  expect(JSON.parse(Buffer.from(plain).toString())).toEqual(DEFINITIONS);
+});
+
+test("nothing added, no volume", async () => {
+  await using at = await setting();
+  expect(await at.archive.finish()).toEqual([]);
+  expect(at.volumes.size).toBe(0);
+});
+
+test("no more finished volumes wait than allowed: adding waits instead", async () => {
+  const waiting: (() => void)[] = [];
+  let most = 0;
+  let now = 0;
+  await using at = await setting({
+    volumeBytes: 1,
+    waitingVolumes: 2,
+    onVolume: async () => {
+      now += 1;
+      most = Math.max(most, now);
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      now -= 1;
+    },
+  });
+  const folder = queueFolder(1, "q");
+  let stored = 0;
+  const adding = Array.from({ length: 6 }, async (_, number) => {
+    await at.archive.addRecords(folder, segmentOf(number));
+    stored += 1;
+  });
+  await expect.poll(() => waiting.length).toBe(2);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  // The third is written; closing it, as the fourth needs, waits for one of the two.
+  expect(stored).toBe(3);
+  const finishing = Promise.all(adding).then(async () => at.archive.finish());
+  for (let taken = 0; taken < 6; taken += 1) {
+    await expect.poll(() => waiting.length).toBeGreaterThan(0);
+    waiting.shift()?.();
+  }
+  expect(await finishing).toHaveLength(6);
+  expect(most).toBe(2);
+});
+
+test("a volume that cannot be shipped fails everything after it, with its own error", async () => {
+  const full = new BackupError("TARGET_FULL", "no space left");
+  await using at = await setting({
+    volumeBytes: 1,
+    onVolume: async () => {
+      throw full;
+    },
+  });
+  const folder = queueFolder(1, "q");
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 5 }, async (_, number) => at.archive.addRecords(folder, segmentOf(number))),
+  );
+  expect(outcomes.at(-1)).toMatchObject({ status: "rejected", reason: full });
+  await expect(at.archive.addDefinitions(DEFINITIONS)).rejects.toBe(full);
+  await expect(at.archive.finish()).rejects.toBe(full);
+});
+
+test("the last volume that cannot be shipped fails finish", async () => {
+  const full = new BackupError("TARGET_FULL", "no space left");
+  await using at = await setting({ onVolume: async () => Promise.reject(full) });
+  await at.archive.addRecords(queueFolder(1, "q"), segmentOf(1));
+  await expect(at.archive.finish()).rejects.toBe(full);
+});
+
+test("a segment that cannot be sealed, and one that cannot be spooled", async () => {
+  const broken = new BackupError("INTERNAL", "a thread died");
+  {
+    await using at = await setting({ codec: { ...codec, sealRecords: async () => Promise.reject(broken) } });
+    await expect(at.archive.addRecords(queueFolder(2, "q"), segmentOf(1))).rejects.toBe(broken);
+    await expect(at.archive.finish()).rejects.toBe(broken);
+  }
+  await using at = await setting({ spool: { create: async () => Promise.reject(broken) } });
+  await expect(at.archive.addRecords(queueFolder(1, "q"), segmentOf(1))).rejects.toBe(broken);
+  await expect(at.archive.finish()).rejects.toBe(broken);
+});
+
+test("disposal waits until nothing is being shipped", async () => {
+  let shipped = false;
+  const at = await setting({
+    volumeBytes: 1,
+    onVolume: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      shipped = true;
+    },
+  });
+  await at.archive.addRecords(queueFolder(1, "q"), segmentOf(1));
+  await at.archive.addRecords(queueFolder(1, "q"), segmentOf(2));
+  await at.archive[Symbol.asyncDispose]();
+  expect(shipped).toBe(true);
+  await expect(at.archive.addRecords(queueFolder(1, "q"), segmentOf(3))).rejects.toThrow("closed");
+  await at[Symbol.asyncDispose]();
+});
