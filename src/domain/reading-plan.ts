@@ -249,3 +249,17 @@ function delayedRetry(queue: QueueInfo): "all" | "returned" | null {
 function danger(code: string, message: string, hint: string, flag: string | null = null): Danger {
   return { code, message, hint, flag };
 }
+
+/** How a queue was read, for the manifest and for people. */
+export function describeRecipe(recipe: ReadingRecipe): string {
+  switch (recipe.kind) {
+    case "get":
+      return "basic.get, then one nack for all";
+    case "stream":
+      return "consume from the first offset";
+    case "hold":
+      return recipe.release === "nack"
+        ? "consume without acknowledging, then cancel and one nack for all"
+        : "consume without acknowledging, then close the channel";
+  }
+}

@@ -1,5 +1,6 @@
+import type { BackupError } from "../domain/errors.ts";
 import type { MessageRecord } from "../domain/message.ts";
-import type { QueueAddress } from "../domain/queue.ts";
+import type { BrokerInfo, QueueAddress } from "../domain/queue.ts";
 import type { ReadingRecipe } from "../domain/reading-recipe.ts";
 import type { Gap } from "../domain/manifest.ts";
 import type { Abortable } from "./abortable.ts";
@@ -23,6 +24,17 @@ export interface OpenOptions extends Abortable {
  * Before anything is read the queue is locked at the broker: a second reader anywhere gets QUEUE_LOCKED.
  */
 export interface QueueReader {
+  /** What the broker says of itself on connecting. Throws BROKER_UNREACHABLE, LOGIN_REFUSED, VHOST_MISSING. */
+  describe(vhost: string, options?: Abortable): Promise<BrokerInfo>;
+  /**
+   * Which of these queues of one virtual host may not be read, and why (QUEUE_MISSING, QUEUE_REFUSED, QUEUE_BUSY); none: null.
+   * Touches nothing. Throws as `describe`.
+   */
+  access(
+    vhost: string,
+    names: readonly string[],
+    options?: Abortable,
+  ): Promise<ReadonlyMap<string, BackupError | null>>;
   /**
    * Throws QUEUE_MISSING, QUEUE_REFUSED (permission), QUEUE_LOCKED (another run of mqbackup reads it), QUEUE_BUSY (exclusive use by
    * others), QUEUE_UNSAFE (found only by looking: e.g. a nack counts after all), BROKER_UNREACHABLE, LOGIN_REFUSED, VHOST_MISSING.
@@ -40,6 +52,8 @@ export interface QueueReader {
 export interface QueueCursor extends AsyncIterable<readonly MessageRecord[]>, AsyncDisposable {
   /** Messages to be read: ready ones by passive declare when reading began, or `atMost` if that is fewer; null for streams. */
   readonly readyAtCut: number | null;
+  /** Ready messages behind the cut, left for another time because of `atMost`. */
+  readonly leftOver: number;
   readonly cutAt: Date;
   /** True: no lock could be taken (no configure permission on mqbackup.lock.*): nothing keeps a second run away. */
   readonly unprotected: boolean;

@@ -23,6 +23,7 @@ export interface HoldParts {
   readonly held: HeldChannel;
   readonly tap: DeliveryTap;
   readonly readyAtCut: number;
+  readonly leftOver: number;
   /** Quorum queues: what is given back in parts changes the order. */
   readonly ordered: boolean;
   /** This long without a delivery while nothing is ready means that nothing more will come. */
@@ -37,6 +38,7 @@ export interface HoldParts {
 export class HoldCursor implements QueueCursor, DeliverySink, HeldState {
   readonly cutAt = new Date();
   readonly readyAtCut: number;
+  readonly leftOver: number;
   readonly unprotected: boolean;
   readonly gaps: Gap[] = [];
   readonly notes: string[] = [];
@@ -63,6 +65,7 @@ export class HoldCursor implements QueueCursor, DeliverySink, HeldState {
     this.#held = parts.held;
     this.#inbox = new Inbox(parts.tap);
     this.readyAtCut = parts.readyAtCut;
+    this.leftOver = parts.leftOver;
     this.unprotected = parts.unprotected;
   }
 

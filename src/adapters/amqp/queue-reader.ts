@@ -9,6 +9,7 @@ import { getRequests } from "./get-source.ts";
 import { HeldChannel, type ChannelEnd } from "./held-channel.ts";
 import { HoldCursor } from "./hold-cursor.ts";
 import { proveNackIsFree } from "./quorum-proof.ts";
+import { readRefusal } from "./read-access.ts";
 import { lockQueue } from "./queue-lock.ts";
 import { channelNumber } from "./raw-connection.ts";
 import { lastStreamOffset, StreamCursor } from "./stream-cursor.ts";
@@ -16,6 +17,19 @@ import { lastStreamOffset, StreamCursor } from "./stream-cursor.ts";
 /** Reads queues over AMQP 0-9-1. Every cursor has a connection of its own: one poison message closes it, and only it. */
 export function amqpQueueReader(endpoint: Omit<AmqpEndpoint, "vhost">): QueueReader {
   return {
+    async describe(vhost, options) {
+      await using connection = await openConnection({ ...endpoint, vhost }, options);
+      return connection.broker;
+    },
+    async access(vhost, names, options) {
+      await using connection = await openConnection({ ...endpoint, vhost }, options);
+      const found = new Map<string, BackupError | null>();
+      for (const name of names) {
+        options?.signal?.throwIfAborted();
+        found.set(name, await readRefusal(connection, { vhost, name }));
+      }
+      return found;
+    },
     async open(queue, recipe, options) {
       const connection = await openConnection({ ...endpoint, vhost: queue.vhost }, options);
       try {
@@ -80,6 +94,7 @@ async function openHold(
     held,
     tap,
     readyAtCut,
+    leftOver: ready - readyAtCut,
     ordered: windowed,
     quietMs: windowed ? QUORUM_QUIET_MS : CLASSIC_QUIET_MS,
     unprotected,

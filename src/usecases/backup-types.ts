@@ -1,0 +1,86 @@
+import type { BackupError } from "../domain/errors.ts";
+import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { ReadingVerdict } from "../domain/reading-recipe.ts";
+import type { BrokerDirectory } from "../ports/broker-directory.ts";
+import type { QueueReader } from "../ports/queue-reader.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import type { Spool } from "../ports/spool.ts";
+import type { Store } from "../ports/store.ts";
+import type { SurveyRequest } from "./survey.ts";
+
+export interface BackupDeps {
+  /** null: AMQP-only mode. */
+  readonly directory: BrokerDirectory | null;
+  readonly reader: QueueReader;
+  /** Every one gets the backup. */
+  readonly stores: readonly [Store, ...Store[]];
+  openSpool(): Spool;
+  readonly codec: SegmentCodec;
+  /** Of the repository, where there is none yet. */
+  newRepositoryId(): string;
+  now(): Date;
+  /** Rejects with the signal's reason. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  report(event: BackupEvent): void;
+}
+
+export interface BackupRequest extends SurveyRequest {
+  /** null: made from the cluster's name and the virtual hosts. */
+  readonly set: string | null;
+  readonly drain: boolean;
+  /** Queues read at once. */
+  readonly parallel: number;
+  readonly maxHoldMs: number;
+  readonly rate: Rate | null;
+  readonly volumeBytes: number;
+  /** Of a segment before compression. */
+  readonly segmentBytes: number;
+  readonly dryRun: boolean;
+  readonly tool: { readonly name: string; readonly version: string };
+  /** The broker as the manifest names it, without credentials. */
+  readonly url: string;
+}
+
+/** Over all queues together. */
+export interface Rate {
+  readonly per: "messages" | "bytes";
+  /** A second. */
+  readonly amount: number;
+}
+
+export interface BackupResult {
+  /** One, or with drain one a round; none after a dry run. */
+  readonly manifests: readonly Manifest[];
+  /** One for each queue wanted. */
+  readonly verdicts: readonly ReadingVerdict[];
+  /** What could not be known, or not be protected, one sentence each. */
+  readonly warnings: readonly string[];
+  /** Only with drain: what became of the messages on their queues. */
+  readonly removals: readonly Removal[];
+  /** Some wanted messages are not in it, and nobody accepted that. */
+  readonly partial: boolean;
+  /** Drain: why a later round failed; what the earlier ones committed stands. */
+  readonly failure: BackupError | null;
+}
+
+export interface Removal {
+  readonly queue: QueueAddress;
+  /** null: removed. Else the messages are in the backup and may still be on the queue. */
+  readonly failure: BackupError | null;
+}
+
+export type BackupEvent =
+  | { readonly kind: "surveyed"; readonly verdicts: readonly ReadingVerdict[] }
+  | { readonly kind: "begun"; readonly id: string }
+  | { readonly kind: "queue-begun"; readonly queue: QueueAddress; readonly messages: number | null }
+  | {
+      readonly kind: "queue-progress";
+      readonly queue: QueueAddress;
+      readonly messages: number;
+      readonly bodyBytes: number;
+    }
+  | { readonly kind: "queue-finished"; readonly entry: QueueEntry }
+  | { readonly kind: "volume-shipped"; readonly name: string; readonly bytes: number }
+  | { readonly kind: "committed"; readonly id: string; readonly location: string }
+  | { readonly kind: "queue-drained"; readonly removal: Removal };

@@ -1,0 +1,85 @@
+import { BackupError } from "../domain/errors.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { BackupDeps, BackupRequest, BackupResult } from "./backup-types.ts";
+import { refuseUnsafe } from "./nothing-read.ts";
+import { survey, type Survey } from "./survey.ts";
+import { take, type Taken } from "./take.ts";
+
+/** Messages of one queue in one round of a drain: what is held until the commit must not grow without bound. */
+const ROUND_MESSAGES = 500_000;
+
+/**
+ * Takes a full backup. With `drain` what was committed is removed from the queues, in rounds, each a backup of its own, until what
+ * was ready at the first cut is gone. Kill it at any moment: every message is on its queue or in a committed backup, for a moment in
+ * both.
+ * Throws QUEUE_UNSAFE (every queue wanted is unsafe to read), and what `survey` and `take` throw before anything is committed.
+ */
+export async function backup(
+  deps: BackupDeps,
+  request: BackupRequest,
+  signal: AbortSignal,
+): Promise<BackupResult> {
+  const surveyed = await survey(deps, request, signal);
+  const { verdicts, unknown } = surveyed;
+  deps.report({ kind: "surveyed", verdicts });
+  if (request.dryRun) {
+    const partial = verdicts.some((verdict) => verdict.recipe === null);
+    return { manifests: [], verdicts, warnings: unknown, removals: [], partial, failure: null };
+  }
+  refuseUnsafe(verdicts);
+  const { rounds, failure } = await takeRounds(deps, request, surveyed, signal);
+  return {
+    manifests: rounds.map((round) => round.manifest),
+    verdicts,
+    warnings: [...new Set([...unknown, ...rounds.flatMap((round) => round.warnings)])],
+    removals: rounds.flatMap((round) => round.removals),
+    partial: rounds.some(isPartial),
+    failure,
+  };
+}
+
+async function takeRounds(
+  deps: BackupDeps,
+  request: BackupRequest,
+  surveyed: Survey,
+  signal: AbortSignal,
+): Promise<{ readonly rounds: readonly Taken[]; readonly failure: BackupError | null }> {
+  if (!request.drain) return { rounds: [await take(deps, request, surveyed, null, signal)], failure: null };
+  const rounds: Taken[] = [];
+  const left = new Map<string, number>();
+  let next = surveyed;
+  while (next.verdicts.length > 0) {
+    const atMost = (queue: QueueAddress) => Math.min(ROUND_MESSAGES, left.get(key(queue)) ?? ROUND_MESSAGES);
+    try {
+      rounds.push(await take(deps, request, next, atMost, signal));
+    } catch (error) {
+      if (rounds.length === 0 || !(error instanceof BackupError)) throw error;
+      return { rounds, failure: error };
+    }
+    next = { ...next, verdicts: next.verdicts.filter((verdict) => goesOn(verdict.queue, rounds, left)) };
+  }
+  return { rounds, failure: null };
+}
+
+/** Whether another round is owed to a queue; keeps account of what is left of its first cut. */
+function goesOn(queue: QueueAddress, rounds: readonly Taken[], left: Map<string, number>): boolean {
+  const last = rounds.at(-1);
+  const entry = last?.manifest.queues.find((each) => key(each) === key(queue));
+  const removal = last?.removals.find((each) => key(each.queue) === key(queue));
+  if (!last || !entry || removal?.failure !== null) return false;
+  if (entry.messages < (entry.readyAtCut ?? 0)) return false;
+  const before = left.get(key(queue)) ?? entry.messages + (last.leftOver.get(entry.ordinal) ?? 0);
+  left.set(key(queue), before - entry.messages);
+  return before > entry.messages;
+}
+
+function key(queue: QueueAddress): string {
+  return JSON.stringify([queue.vhost, queue.name]);
+}
+
+function isPartial({ manifest, removals }: Taken): boolean {
+  return (
+    manifest.queues.some((queue) => queue.outcome !== "complete") ||
+    removals.some((removal) => removal.failure !== null)
+  );
+}

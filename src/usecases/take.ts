@@ -1,0 +1,226 @@
+import { defaultSet } from "../domain/backup-set.ts";
+import { BackupError } from "../domain/errors.ts";
+import { lossOf } from "../domain/loss.ts";
+import { FORMAT, type Gap, type Manifest, type VolumeEntry } from "../domain/manifest.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { QueueCursor } from "../ports/queue-reader.ts";
+import { ArchiveWriter } from "../repository/archive-writer.ts";
+import { IndexWriter } from "../repository/index-writer.ts";
+import { watchAlarms } from "./alarm-watch.ts";
+import type { BackupDeps, BackupRequest, Removal } from "./backup-types.ts";
+import { capture, type Captured, type CaptureContext } from "./capture.ts";
+import { refuseEmpty } from "./nothing-read.ts";
+import { paceOf } from "./pace.ts";
+import { collectDefinitions, type Survey } from "./survey.ts";
+import { Targets } from "./targets.ts";
+
+/** Finished volumes that may wait for the targets; beyond that reading waits. */
+const WAITING_VOLUMES = 2;
+
+export interface Taken {
+  readonly manifest: Manifest;
+  readonly warnings: readonly string[];
+  readonly removals: readonly Removal[];
+  /** Drain: ready messages left behind the cut of a queue, by ordinal. */
+  readonly leftOver: ReadonlyMap<number, number>;
+}
+
+/** How many messages of a queue one backup takes. */
+export type AtMost = (queue: QueueAddress) => number;
+
+/**
+ * One committed backup of the queues surveyed: read, ship, commit; with drain, remove. `atMost` null: all that is ready.
+ * Whatever fails before the commit leaves queues as they were and nothing at the targets.
+ * Throws the reason when no queue at all could be read, and TARGET_*.
+ */
+export async function take(
+  deps: BackupDeps,
+  request: BackupRequest,
+  surveyed: Survey,
+  atMost: AtMost | null,
+  signal: AbortSignal,
+): Promise<Taken> {
+  const startedAt = deps.now();
+  const definitions = await collectDefinitions(deps.directory, surveyed.verdicts, signal);
+  // One queue's failure to be stored ends the reading of all.
+  const run = new AbortController();
+  const stop = (): void => run.abort(signal.reason);
+  signal.addEventListener("abort", stop, { once: true });
+  signal.throwIfAborted();
+  await using targets = await Targets.claim(
+    deps.stores,
+    { now: startedAt, newRepositoryId: () => deps.newRepositoryId() },
+    signal,
+  );
+  deps.report({ kind: "begun", id: targets.id });
+  await using spool = deps.openSpool();
+  const modifiedAt = Math.floor(startedAt.getTime() / 1000);
+  await using archive = new ArchiveWriter({
+    spool,
+    codec: deps.codec,
+    volumeBytes: request.volumeBytes,
+    modifiedAt,
+    waitingVolumes: WAITING_VOLUMES,
+    onVolume: async (file) => {
+      await targets.put(file.name, file.body, run.signal);
+      deps.report({ kind: "volume-shipped", name: file.name, bytes: file.bytes });
+    },
+  });
+  const index = new IndexWriter({ spool, codec: deps.codec, modifiedAt });
+  const captured: Captured[] = [];
+  try {
+    const stored = [];
+    for (const each of definitions) stored.push(await archive.addDefinitions(each));
+    await captureAll(deps, request, surveyed, { archive, index, atMost, run }, captured);
+    signal.throwIfAborted();
+    const entries = captured.map(({ entry }) => entry);
+    refuseEmpty(entries);
+    const readEndAt = deps.now();
+    const volumes = await archive.finish();
+    const file = await index.finish();
+    await targets.put(file.name, file.body, run.signal);
+    await file.release();
+    signal.throwIfAborted();
+    const finishedAt = deps.now();
+    const manifest: Manifest = {
+      format: FORMAT,
+      tool: request.tool,
+      id: targets.id,
+      kind: "full",
+      base: null,
+      set:
+        request.set ??
+        defaultSet(
+          surveyed.broker.clusterName,
+          entries.map(({ vhost }) => vhost),
+        ),
+      startedAt: startedAt.toISOString(),
+      finishedAt: finishedAt.toISOString(),
+      drain: request.drain,
+      broker: { ...surveyed.broker, url: request.url, management: surveyed.management },
+      queues: entries,
+      definitions: stored,
+      volumes,
+      index: { name: file.name, bytes: file.bytes, sha256: file.sha256 },
+      measures: {
+        ...sums(captured, [...volumes, file]),
+        targetBytes: await targets.totalBytes(run.signal),
+        readMs: readEndAt.getTime() - startedAt.getTime(),
+        shipMs: finishedAt.getTime() - readEndAt.getTime(),
+        totalMs: finishedAt.getTime() - startedAt.getTime(),
+      },
+    };
+    await targets.commit(manifest, (location) =>
+      deps.report({ kind: "committed", id: targets.id, location }),
+    );
+    return {
+      manifest,
+      warnings: unprotected(captured),
+      removals: request.drain ? await removeAll(deps, captured) : [],
+      leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
+    };
+  } finally {
+    signal.removeEventListener("abort", stop);
+    for (const { cursor } of captured) await cursor?.[Symbol.asyncDispose]();
+  }
+}
+
+interface Run {
+  readonly archive: ArchiveWriter;
+  readonly index: IndexWriter;
+  readonly atMost: AtMost | null;
+  readonly run: AbortController;
+}
+
+/** Several queues at once; `captured` in the order of the survey when it resolves. */
+async function captureAll(
+  deps: BackupDeps,
+  request: BackupRequest,
+  { verdicts }: Survey,
+  { archive, index, atMost, run }: Run,
+  captured: Captured[],
+): Promise<void> {
+  const reading = new Set<QueueCursor>();
+  let stopped: Gap | null = null;
+  const context: CaptureContext = {
+    reader: deps.reader,
+    archive,
+    index,
+    pace: paceOf(request.rate, deps),
+    report: (event) => deps.report(event),
+    request,
+    atMost,
+    reading,
+    stopped: () => stopped,
+    now: () => deps.now(),
+    signal: run.signal,
+  };
+  const watch = new AbortController();
+  const watching = deps.directory
+    ? watchAlarms(deps.directory, reading, (gap) => (stopped = gap), deps, watch.signal)
+    : Promise.resolve();
+  const waiting = verdicts.map((verdict, i) => ({ verdict, ordinal: i + 1 }));
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) {
+      captured.push(await capture(next.verdict, next.ordinal, context));
+    }
+  };
+  try {
+    const workers = Array.from({ length: Math.max(1, request.parallel) }, async () => {
+      await worker().catch((error: unknown) => {
+        run.abort(error);
+        throw error;
+      });
+    });
+    const failed = (await Promise.allSettled(workers)).find((each) => each.status === "rejected");
+    if (failed) throw run.signal.reason ?? failed.reason;
+  } finally {
+    watch.abort();
+    await watching;
+  }
+  captured.sort((a, b) => a.entry.ordinal - b.entry.ordinal);
+}
+
+/** After the commit: what was captured is removed from its queue. */
+async function removeAll(deps: BackupDeps, captured: readonly Captured[]): Promise<Removal[]> {
+  const removals: Removal[] = [];
+  for (const { entry, cursor } of captured) {
+    if (!cursor) continue;
+    const queue = { vhost: entry.vhost, name: entry.name };
+    let failure: BackupError | null = null;
+    try {
+      await cursor.settle("consume");
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      failure = error;
+    }
+    const removal = { queue, failure };
+    removals.push(removal);
+    deps.report({ kind: "queue-drained", removal });
+  }
+  return removals;
+}
+
+function sums(captured: readonly Captured[], files: readonly VolumeEntry[]) {
+  const entries = captured.map(({ entry }) => entry);
+  const { known, lost } = lossOf(entries);
+  const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+  return {
+    messages: total(entries.map((entry) => entry.messages)),
+    bodyBytes: total(entries.map((entry) => entry.bodyBytes)),
+    plainBytes: total(entries.flatMap((entry) => entry.segments.map((segment) => segment.plainBytes))),
+    storedBytes: total(files.map((file) => file.bytes)),
+    knownMessages: known,
+    lostMessages: lost,
+    lossRate: known === 0 ? 0 : lost / known,
+    longestHoldMs: Math.max(0, ...entries.map((entry) => entry.holdMs ?? 0)),
+  };
+}
+
+function unprotected(captured: readonly Captured[]): string[] {
+  const count = captured.filter((each) => each.unprotected).length;
+  if (count === 0) return [];
+  return [
+    `${count} ${count === 1 ? "queue was" : "queues were"} read without protection against a second run: the user has no configure permission on mqbackup.lock.*`,
+  ];
+}

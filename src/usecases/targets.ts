@@ -1,0 +1,81 @@
+import type { BackupId } from "../domain/backup-id.ts";
+import { BackupError } from "../domain/errors.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import type { ObjectBody, Store } from "../ports/store.ts";
+import { backupKey } from "../repository/backup-folder.ts";
+import { createCatalog, type Catalog } from "../repository/catalog.ts";
+
+/** Ids tried until one is free at every target. */
+const CLAIM_TRIES = 10;
+
+/**
+ * One backup at every target, in two phases: everything durable everywhere, then the manifests, in the order of the targets.
+ * Disposing without a commit removes what was put.
+ */
+export class Targets implements AsyncDisposable {
+  readonly id: BackupId;
+  readonly #catalogs: readonly [Catalog, ...Catalog[]];
+  #committed = 0;
+
+  private constructor(id: BackupId, catalogs: readonly [Catalog, ...Catalog[]]) {
+    this.id = id;
+    this.#catalogs = catalogs;
+  }
+
+  /** Opens or makes the repositories and takes one id at all of them. Throws TARGET_*, FORMAT_NEWER, MANIFEST_DAMAGED. */
+  static async claim(
+    stores: readonly [Store, ...Store[]],
+    request: { readonly now: Date; readonly newRepositoryId: () => string },
+    signal: AbortSignal,
+  ): Promise<Targets> {
+    const open = async (store: Store) =>
+      createCatalog(store, { now: request.now, repositoryId: request.newRepositoryId() }, { signal });
+    const [firstStore, ...otherStores] = stores;
+    const first = await open(firstStore);
+    const others: Catalog[] = [];
+    for (const store of otherStores) others.push(await open(store));
+    for (let attempt = 0; attempt < CLAIM_TRIES; attempt += 1) {
+      const id = await first.claim({ kind: "full", base: null, now: request.now }, { signal });
+      const taken: Catalog[] = [first];
+      for (const catalog of others) {
+        if (!(await catalog.reserve(id, request.now, { signal }))) break;
+        taken.push(catalog);
+      }
+      if (taken.length === stores.length) return new Targets(id, [first, ...others]);
+      for (const catalog of taken) await catalog.abandon(id);
+    }
+    throw new BackupError("LEASE_HELD", "no id is free at every target for a backup begun now", {
+      hint: "Another run writes to these targets; try again in a moment.",
+    });
+  }
+
+  /** Durable at every target when it resolves. */
+  async put(name: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
+    const puts = this.#catalogs.map(async ({ store }) =>
+      store.put(backupKey(this.id, name), body, { signal }),
+    );
+    const failed = (await Promise.allSettled(puts)).find((put) => put.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+
+  /** After the first target has it the backup exists, whatever becomes of the others. */
+  async commit(manifest: Manifest, onCommitted: (location: string) => void): Promise<void> {
+    for (const catalog of this.#catalogs) {
+      await catalog.commit(manifest);
+      this.#committed += 1;
+      onCommitted(catalog.store.location);
+    }
+  }
+
+  /** Total bytes of the first target's file system; null where it cannot be told. */
+  async totalBytes(signal: AbortSignal): Promise<number | null> {
+    return (await this.#catalogs[0].store.capacity({ signal }))?.totalBytes ?? null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const catalog of this.#catalogs.slice(this.#committed)) {
+      // What cannot be removed now is no backup: no manifest names it, and verify notes it.
+      await catalog.abandon(this.id).catch(() => undefined);
+    }
+  }
+}
