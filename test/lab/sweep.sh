@@ -8,6 +8,11 @@ set -euo pipefail
 ending=""
 if [ "${1:-}" = "--of" ]; then ending="$2"; fi
 
+# tell WHAT OWNER: what a run removes at its own end is not worth a word.
+tell() {
+  [ "$2" = "$ending" ] || echo "sweep: removing $1, left by process $2" >&2
+}
+
 # alive PID STARTED: the process exists and is the one that was meant (ids are used again).
 alive() {
   [ "$1" != "$ending" ] && kill -0 "$1" 2>/dev/null || return 1
@@ -26,7 +31,7 @@ sweep_containers() {
     while IFS='|' read -r id host owner started; do
       [ "$host" = "$(hostname)" ] && [ -n "$owner" ] || continue
       alive "$owner" "$started" && continue
-      echo "sweep: removing container ${id:0:12}, left by process $owner" >&2
+      tell "container ${id:0:12}" "$owner"
       docker rm --force --volumes "$id" >/dev/null || true
     done
 }
@@ -38,7 +43,7 @@ sweep_directories() {
     owner=${directory##*/mqbackup-lab-}
     owner=${owner%%-*}
     alive "$owner" unknown && continue
-    echo "sweep: removing $directory" >&2
+    tell "$directory" "$owner"
     while read -r mount; do umount "$mount" || true; done < <(awk -v d="$directory" 'index($2, d) == 1 { print $2 }' /proc/mounts 2>/dev/null)
     rm -rf --one-file-system "$directory" || true
   done
