@@ -22,7 +22,10 @@ interface OpenQueue {
   bytes: number;
 }
 
-/** Writes the index of one backup: memory for one unfinished entry a queue, whatever the queues hold. */
+/**
+ * Writes the index of one backup: memory for one unfinished entry a queue, whatever the queues hold.
+ * After a first failure everything rejects with it.
+ */
 export class IndexWriter {
   readonly #options: IndexWriterOptions;
   readonly #entryBytes: number;
@@ -88,10 +91,11 @@ export class IndexWriter {
     return (this.#file ??= this.#options.spool.create(INDEX_NAME));
   }
 
-  /** One at a time, in the order of the calls. */
+  /** One at a time, in the order of the calls, and none after a first failure. */
   #inLane<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#lane.then(work);
-    this.#lane = turn.catch(() => undefined);
+    turn.catch(() => undefined);
+    this.#lane = turn;
     return turn;
   }
 }

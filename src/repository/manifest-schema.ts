@@ -5,6 +5,10 @@ import { isBackupId } from "../domain/backup-id.ts";
 /** The largest message a broker takes is 512 MiB; a segment larger than this is not ours. */
 const MAX_PLAIN_BYTES = 2 ** 30;
 
+/** Definitions are one JSON document, index entries are written with 1 MiB. */
+const MAX_DEFINITIONS_BYTES = 2 ** 26;
+const MAX_INDEX_ENTRY_BYTES = 2 ** 24;
+
 /** zstd adds less than this to what does not compress. */
 const MAX_FRAME_BYTES = MAX_PLAIN_BYTES + 2 ** 24;
 
@@ -20,7 +24,7 @@ const frames = {
   offset: count,
   length: z.int().positive().max(MAX_FRAME_BYTES),
 };
-const plainBytes = z.int().positive().max(MAX_PLAIN_BYTES);
+const plainBytes = z.int().positive();
 
 const counts = z.object({ ready: count.nullable(), unacknowledged: count.nullable() });
 
@@ -29,11 +33,16 @@ const segment = z.object({
   ...frames,
   records: number,
   first: count,
-  plainBytes,
+  plainBytes: plainBytes.max(MAX_PLAIN_BYTES),
   sha256,
 });
 
-const indexEntry = z.object({ ...frames, records: number, plainBytes, sha256 });
+const indexEntry = z.object({
+  ...frames,
+  records: number,
+  plainBytes: plainBytes.max(MAX_INDEX_ENTRY_BYTES),
+  sha256,
+});
 
 const range = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("new"), first: count, count: number }),
@@ -70,7 +79,13 @@ const queue = z.object({
   notes: z.array(z.string()),
 });
 
-const definitions = z.object({ vhost: z.string().max(255), volume: number, ...frames, plainBytes, sha256 });
+const definitions = z.object({
+  vhost: z.string().max(255),
+  volume: number,
+  ...frames,
+  plainBytes: plainBytes.max(MAX_DEFINITIONS_BYTES),
+  sha256,
+});
 
 const file = z.object({ name: z.string(), bytes: z.int().positive(), sha256 });
 

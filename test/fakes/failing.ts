@@ -12,6 +12,8 @@ export interface Fault {
   readonly nth?: number;
   /** before: nothing is done. after: it is done, and nobody is told. Default before. */
   readonly when?: "before" | "after";
+  /** And every later call that matches. */
+  readonly lasting?: boolean;
   readonly error: Error;
 }
 
@@ -33,7 +35,8 @@ export function failing(store: Store, script: readonly Fault[]): FailingStore {
       const { fault } = entry;
       if ((fault.on ?? on) !== on || fault.key?.test(key) === false) continue;
       entry.seen += 1;
-      if (entry.used || entry.seen !== (fault.nth ?? 1)) continue;
+      const nth = fault.nth ?? 1;
+      if (fault.lasting === true ? entry.seen < nth : entry.seen !== nth) continue;
       entry.used = true;
       due ??= fault;
     }

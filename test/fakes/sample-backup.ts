@@ -236,4 +236,9 @@ export function sampleBackup(now = new Date("2026-11-21T19:32:00Z")): SampleBack
   };
 }
 
+/** As little as a backup of two segments can be. */
+export function tinyBackup(now = new Date("2026-11-21T19:32:00Z")): SampleBackup {
+  return { now, definitions: [], queues: [{ name: "q", records: messages(3) }], segmentBytes: 300 };
+}
+
 export const REPOSITORY = { now: new Date("2026-11-21T19:31:00Z"), repositoryId: randomUUID() };

@@ -1,0 +1,113 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
+import { parseBackupId } from "../../../src/domain/backup-id.ts";
+import type { ContentRange, Manifest, QueueEntry } from "../../../src/domain/manifest.ts";
+import { readDefinitions } from "../../../src/repository/archive-reader.ts";
+import { createCatalog } from "../../../src/repository/catalog.ts";
+import { readContent, segmentRuns } from "../../../src/repository/content-reader.ts";
+import { fingerprintRuns } from "../../../src/repository/fingerprints.ts";
+import { memoryStore } from "../../fakes/memory-store.ts";
+import { DEFINITIONS, REPOSITORY, messages, sampleBackup, writeBackup } from "../../fakes/sample-backup.ts";
+
+const codec = inlineCodec({ level: 1 });
+
+async function sequencesOf(
+  store: ReturnType<typeof memoryStore>,
+  manifest: Manifest,
+  queue: QueueEntry,
+  from: number,
+  manifestOf: (id: string) => Promise<Manifest>,
+): Promise<string[]> {
+  const found: string[] = [];
+  const runs = segmentRuns(manifest, queue, from, manifestOf);
+  for await (const batch of readContent({ store, codec }, runs)) {
+    for (const { sequence, record } of batch) {
+      found.push(`${sequence} ${/message \d+/.exec(Buffer.from(record.body).toString())?.[0] ?? ""}`);
+    }
+  }
+  return found;
+}
+
+test("the messages of a queue in order, from anywhere", async () => {
+  const store = memoryStore();
+  const manifest = await writeBackup(await createCatalog(store, REPOSITORY), sampleBackup());
+  const [queue] = manifest.queues;
+  if (queue === undefined) throw new Error("no queue");
+  const never = async (): Promise<Manifest> => expect.unreachable("no other backup is needed");
+  for (let from = 0; from <= 31; from += 1) {
+    const expected = messages(30).flatMap((_, at) => (at >= from ? [`${at} message ${at}`] : []));
+    expect(await sequencesOf(store, manifest, queue, from, never)).toEqual(expected);
+  }
+});
+
+test("records kept by another backup are read where they are", async () => {
+  const store = memoryStore();
+  const catalog = await createCatalog(store, REPOSITORY);
+  const base = await writeBackup(catalog, sampleBackup());
+  const [queue] = base.queues;
+  if (queue === undefined) throw new Error("no queue");
+  const range = fc.record({ first: fc.nat(29), count: fc.integer({ min: 1, max: 30 }) });
+  await fc.assert(
+    fc.asyncProperty(fc.array(range, { minLength: 1, maxLength: 5 }), fc.nat(60), async (ranges, from) => {
+      const wanted = ranges.map(({ first, count }) => ({ first, count: Math.min(count, 30 - first) }));
+      const content: ContentRange[] = wanted.map((each) => ({
+        kind: "kept",
+        backup: base.id,
+        ordinal: 1,
+        ...each,
+      }));
+      const later = { ...queue, segments: [], content };
+      const all = wanted.flatMap(({ first, count }) => Array.from({ length: count }, (_, at) => first + at));
+      const expected = all.flatMap((number, at) => (at >= from ? [`${at} message ${number}`] : []));
+      const manifestOf = async (id: string): Promise<Manifest> => catalog.manifest(parseBackupId(id));
+      expect(await sequencesOf(store, { ...base, id: "20261122-000000F" }, later, from, manifestOf)).toEqual(
+        expected,
+      );
+    }),
+    { numRuns: 40 },
+  );
+  const content: ContentRange[] = [{ kind: "kept", backup: base.id, ordinal: 1, first: 29, count: 2 }];
+  const runs = segmentRuns(base, { ...queue, content }, 0, async () => base);
+  await expect(runs.next()).rejects.toMatchObject({ code: "ARCHIVE_DAMAGED" });
+});
+
+test("fingerprints are found where the content puts them", () => {
+  const entry = (records: number): QueueEntry["index"][number] => ({
+    offset: 0,
+    length: 1,
+    records,
+    plainBytes: records * 16,
+    sha256: "",
+  });
+  const [first, second] = [entry(4), entry(6)];
+  const queue = {
+    content: [
+      { kind: "new", first: 0, count: 3 },
+      { kind: "kept", backup: "", ordinal: 1, first: 7, count: 2 },
+      { kind: "new", first: 3, count: 5 },
+    ],
+    index: [first, second],
+  } as unknown as QueueEntry;
+  expect([...fingerprintRuns(queue, 0, 8)]).toEqual([
+    { entry: first, skip: 0, first: 0, count: 3 },
+    { entry: second, skip: 1, first: 3, count: 5 },
+  ]);
+  expect([...fingerprintRuns(queue, 2, 2)]).toEqual([
+    { entry: first, skip: 2, first: 2, count: 1 },
+    { entry: second, skip: 1, first: 3, count: 1 },
+  ]);
+});
+
+test("definitions come back, and those of another virtual host do not pass", async () => {
+  const store = memoryStore();
+  const manifest = await writeBackup(await createCatalog(store, REPOSITORY), sampleBackup());
+  const [entry] = manifest.definitions;
+  if (entry === undefined) throw new Error("no definitions");
+  expect(await readDefinitions({ store, codec }, manifest, entry)).toEqual(DEFINITIONS);
+  await expect(
+    readDefinitions({ store, codec }, manifest, { ...entry, vhost: "other" }),
+  ).rejects.toMatchObject({
+    code: "ARCHIVE_DAMAGED",
+  });
+});
