@@ -17,7 +17,7 @@ export interface RestoreDeps {
   openWriter(vhost: string, options: { readonly signal?: AbortSignal }): Promise<QueueWriter>;
   /** null: AMQP-only mode. */
   readonly directory: BrokerDirectory | null;
-  readonly reader: QueueReader;
+  readonly reader: Pick<QueueReader, "open">;
   /** On this machine; where journals for `--resume` are kept. */
   readonly journals: Store;
   now(): Date;

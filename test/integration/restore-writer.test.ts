@@ -27,8 +27,9 @@ describe.each(sharedBrokers())("writing on $version", (broker) => {
       expect(arrived.map(({ body }) => body.toString())).toEqual(messages.map((_, i) => `body ${i}`));
       for (const [i, properties] of EVERY_KIND.entries()) {
         const raw = arrived[i]?.rawProperties ?? Buffer.alloc(0);
-        if (type === "classic") expect(raw.toString("hex")).toBe(properties.toString("hex"));
-        expect(hex(stripAnnotations(raw).properties)).toBe(hex(stripAnnotations(properties).properties));
+        // 3.10 adds a delivery count to the deliveries of a quorum queue.
+        const clean = type === "quorum" ? (bytes: Uint8Array) => stripAnnotations(bytes).properties : asIs;
+        expect(hex(clean(raw))).toBe(hex(clean(properties)));
       }
       expect(new Set(arrived.map(({ routingKey }) => routingKey))).toEqual(new Set(["orders.new"]));
     },
@@ -247,6 +248,10 @@ async function publish(
   await publication.publish(messages);
   await publication.flush();
   expect(publication.confirmed).toBe(messages.length);
+}
+
+function asIs(bytes: Uint8Array): Uint8Array {
+  return bytes;
 }
 
 function hex(bytes: Uint8Array): string {
