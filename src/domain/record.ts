@@ -148,8 +148,7 @@ function layoutAt(segment: Uint8Array, at: number): RecordLayout {
   const start = at + LENGTH_BYTES;
   const length = start <= segment.length ? u32At(segment, at) : 0;
   const end = start + length;
-  if (length < LEAST_LENGTH || end > segment.length)
-    throw damaged(`the record at byte ${at} of a segment is cut short`);
+  if (end > segment.length) throw damaged(`the record at byte ${at} of a segment is cut short`);
   const flags = byteAt(segment, start);
   const exchange = start + 1 + ((flags & HAS_STREAM_OFFSET) === 0 ? 0 : 8);
   const routingKey = exchange + 1 + byteAt(segment, exchange);

@@ -131,6 +131,31 @@ describe("readRecords", () => {
     expect(() => read(segmentOf([...records, PLAIN]), 3)).toThrow(damage());
   });
 
+  it("never gives more records than expected", () => {
+    const given: MessageRecord[] = [];
+    const readTwo = () => {
+      for (const record of readRecords(segment, 2)) given.push(record);
+    };
+    expect(readTwo).toThrow(damage());
+    expect(given).toHaveLength(2);
+  });
+
+  it("refuses a record that its parts do not fill", () => {
+    const one = segmentOf([PLAIN]);
+    const lengthAt = one.length - PLAIN.body.length - 4;
+    for (const length of [0, PLAIN.body.length - 1, PLAIN.body.length + 1]) {
+      const changed = Buffer.from(one);
+      changed.writeUInt32BE(length, lengthAt);
+      expect(() => read(changed, 1)).toThrow(damage());
+    }
+    for (let length = 0; length < 11; length++) {
+      const short = Buffer.alloc(SEGMENT_HEADER_BYTES + 4 + length);
+      segment.copy(short, 0, 0, SEGMENT_HEADER_BYTES);
+      short.writeUInt32BE(length, SEGMENT_HEADER_BYTES);
+      expect(() => read(short, 1)).toThrow(damage());
+    }
+  });
+
   it("refuses any other magic, version 0 and reserved bits", () => {
     const changed = (at: number, byte: number) => Buffer.from(segment).fill(byte, at, at + 1);
     for (const at of [0, 1, 2, 3]) expect(() => read(changed(at, 0x20), 3)).toThrow(damage());
