@@ -1,4 +1,4 @@
-import { link, lstat, open, rename } from "node:fs/promises";
+import { link, lstat, open, rename, unlink } from "node:fs/promises";
 import { BackupError } from "../../domain/errors.ts";
 import type { ObjectBody } from "../../ports/store.ts";
 import { errnoOf, isAbsence } from "./file-errors.ts";
@@ -13,7 +13,7 @@ export async function stage(
   body: ObjectBody,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (body.file !== undefined && (await linked(body.file, temporary))) {
+  if (body.file !== undefined && (await adopted(body.file, temporary))) {
     const { size } = await lstat(temporary);
     if (size !== body.bytes) throw wrongLength(body.bytes, size);
     await syncFile(temporary);
@@ -29,6 +29,14 @@ export async function stage(
   signal?.throwIfAborted();
   if (bytes !== body.bytes) throw wrongLength(body.bytes, bytes);
   await handle.sync();
+}
+
+/** False: to be copied. A file that somebody else links too, as a second target may, would be one copy and not two. */
+async function adopted(file: string, temporary: string): Promise<boolean> {
+  if (!(await linked(file, temporary))) return false;
+  if ((await lstat(temporary)).nlink <= 2) return true;
+  await unlink(temporary);
+  return false;
 }
 
 async function linked(from: string, to: string): Promise<boolean> {

@@ -130,19 +130,32 @@ test("a local file becomes the object itself, without copying", async () => {
   await mkdir(directory.join("target"));
   const store = fileStore(directory.join("target"));
   const never = { bytes: 7, file, open: () => expect.unreachable("the file is linked, not read") };
-  await store.put("a/one", never);
-  await store.put("a/two", never, { ifAbsent: true });
-  await expect(store.put("a/two", never, { ifAbsent: true })).rejects.toMatchObject({
-    code: "OBJECT_EXISTS",
-  });
-  // The same inode again: rename(2) does nothing then, and nothing must be left of it.
-  await store.put("a/one", never);
-  const { ino } = await lstat(file);
-  expect((await lstat(directory.join("target/a/one"))).ino).toBe(ino);
-  expect((await lstat(directory.join("target/a/two"))).ino).toBe(ino);
-  expect(await readdir(directory.join("target/.incoming"))).toEqual([]);
-  await expect(store.put("a/three", { ...never, bytes: 8 })).rejects.toMatchObject({ code: "TARGET_FAILED" });
-  expect(await keysOf(store, "")).toEqual(["a/one", "a/two"]);
+  for (const ifAbsent of [false, true]) {
+    await store.put("a/data", never, { ifAbsent });
+    expect((await lstat(directory.join("target/a/data"))).ino).toBe((await lstat(file)).ino);
+    expect(await readdir(directory.join("target/.incoming"))).toEqual([]);
+    const exists = { code: "OBJECT_EXISTS" };
+    await expect(store.put("a/data", never, { ifAbsent: true })).rejects.toMatchObject(exists);
+    await store.delete("a/data");
+  }
+  await expect(store.put("a/data", { ...never, bytes: 8 })).rejects.toMatchObject({ code: "TARGET_FAILED" });
+  expect(await keysOf(store, "")).toEqual([]);
+});
+
+test("two targets on one file system get two copies", async () => {
+  await using directory = await tempDirectory();
+  const file = directory.join("spooled");
+  await writeFile(file, "content", { mode: 0o600 });
+  const targets = ["one", "two", "three"].map((name) => fileStore(directory.join(name), { create: true }));
+  await Promise.all(targets.map(async (store) => store.put("data", { ...body("content"), file })));
+  const [first] = targets;
+  // Once more into the same place: what is there is the very file, and is replaced by a copy.
+  await first?.put("data", { ...body("content"), file });
+  const inodes = await Promise.all(
+    ["one", "two", "three"].map(async (name) => lstat(directory.join(name, "data"))),
+  );
+  expect(new Set(inodes.map(({ ino }) => ino)).size).toBe(3);
+  for (const store of targets) expect((await read(store, "data")).toString()).toBe("content");
 });
 
 test("a local file on another file system is copied", async () => {
