@@ -1,0 +1,105 @@
+import type { SettingEntry } from "./setting-entry.ts";
+
+const BROKER = ["full", "restore", "check"] as const;
+const READING = ["full", "check"] as const;
+const REPOSITORY = ["full", "restore", "list", "show", "cat", "verify"] as const;
+
+/** Where backups are kept, and how queues are read. */
+export const BACKUP_SETTINGS = {
+  target: {
+    kind: "list",
+    value: "directory",
+    help: "where backups are kept; repeatable for full: each target gets a copy",
+    group: "Target",
+    commands: REPOSITORY,
+  },
+  set: {
+    kind: "text",
+    value: "label",
+    help: "the set of backups this one belongs to, or to list (default for full: made from cluster and virtual hosts)",
+    group: "Target",
+    commands: ["full", "list"],
+  },
+  spoolDir: {
+    kind: "text",
+    value: "directory",
+    help: "where volumes are built before they go to the targets (default: in the first target)",
+    group: "Target",
+    commands: ["full"],
+  },
+  volumeSize: {
+    kind: "text",
+    value: "size",
+    help: "largest volume",
+    default: "256MiB",
+    group: "Target",
+    commands: ["full"],
+  },
+  compressionLevel: {
+    kind: "text",
+    value: "n",
+    help: "zstd level, 1 to 19",
+    default: "3",
+    group: "Target",
+    commands: ["full"],
+  },
+  drain: {
+    kind: "switch",
+    help: "remove from the queues what was backed up, after the commit",
+    group: "Backup",
+    commands: READING,
+  },
+  parallel: {
+    kind: "text",
+    value: "n",
+    help: "queues read or restored at once",
+    default: "4",
+    group: "Backup",
+    commands: ["full", "restore"],
+  },
+  maxHold: {
+    kind: "text",
+    value: "duration",
+    help: "give a queue back after this long; what was not read becomes a gap",
+    default: "14m",
+    group: "Backup",
+    commands: ["full", "restore"],
+  },
+  keepDeliveries: {
+    kind: "text",
+    value: "n",
+    help: "also read queues where reading costs one of the limited deliveries, as long as n are left to every message",
+    group: "Backup",
+    commands: BROKER,
+  },
+  readerPriority: {
+    kind: "text",
+    value: "n",
+    help: "consumer priority of the reader",
+    default: "0",
+    group: "Backup",
+    commands: BROKER,
+  },
+  holdMemory: {
+    kind: "text",
+    value: "size or percent",
+    help: "how much broker memory a hold may be expected to take; a percentage is of what is free below the watermark",
+    default: "50%",
+    group: "Backup",
+    commands: READING,
+  },
+  rate: {
+    kind: "text",
+    value: "n",
+    help: "read at most so many messages (5000) or bytes (20MiB) a second",
+    group: "Backup",
+    commands: ["full"],
+  },
+  accept: {
+    kind: "list",
+    value: "code",
+    help: "accept a danger by the code it was refused with; repeatable",
+    group: "Backup",
+    commands: BROKER,
+  },
+} as const satisfies Readonly<Record<string, SettingEntry>>;

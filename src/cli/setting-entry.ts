@@ -1,0 +1,28 @@
+export const COMMANDS = ["full", "restore", "list", "show", "cat", "verify", "check"] as const;
+export type CommandName = (typeof COMMANDS)[number];
+
+/** The headings of the help, in order. */
+export const SETTING_GROUPS = [
+  "Broker",
+  "Queues",
+  "Target",
+  "Backup",
+  "Restore",
+  "Messages",
+  "Output",
+] as const;
+
+export interface SettingEntry {
+  /** text: one value. list: the flag may be repeated. switch: without a value. */
+  readonly kind: "text" | "list" | "switch";
+  /** Stands for the value in the help. */
+  readonly value?: string;
+  readonly help: string;
+  /** As it would be written; absent: none. */
+  readonly default?: string;
+  readonly choices?: readonly string[];
+  /** Has no flag: command lines are seen by every user of the machine. */
+  readonly secret?: true;
+  readonly group: (typeof SETTING_GROUPS)[number];
+  readonly commands: readonly CommandName[];
+}

@@ -1,0 +1,79 @@
+import { BackupError } from "../domain/errors.ts";
+import type { RawSettings } from "./raw-settings.ts";
+import type { CommandName } from "./setting-entry.ts";
+import { flagOf, settingEntry, variableOf, type SettingKey } from "./setting-table.ts";
+import type { Settings } from "./settings-schema.ts";
+
+/** What one setting alone cannot tell: whether they go together, and whether the command has what it needs. Throws SETTING_INVALID. */
+export function checkSettings(settings: Settings, raw: RawSettings, command: CommandName): void {
+  if (settings.printSettings) return;
+  if (settingEntry("target").commands.includes(command)) checkTargets(settings, command);
+  if (settingEntry("url").commands.includes(command)) checkBroker(settings, raw);
+  if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
+  if (command === "restore" && settings.id === null) {
+    throw missing(
+      "id",
+      "which backup to restore is not said",
+      "for instance --id latest; mqbackup list shows what there is",
+    );
+  }
+}
+
+function checkTargets({ target }: Settings, command: CommandName): void {
+  if (target.length === 0)
+    throw missing("target", "no target is given", `for instance --target /var/backups/rabbitmq`);
+  for (const each of target) {
+    const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(each)?.[1];
+    if (scheme === undefined) continue;
+    throw invalid(
+      `target ${scheme}://... is not supported by this version`,
+      "Name a directory, for instance one on a mounted file system.",
+    );
+  }
+  const twice = target.find((each, at) => target.indexOf(each) !== at);
+  if (command === "full" && twice !== undefined)
+    throw invalid(`target ${twice} is given twice`, "Name each target once.");
+}
+
+function checkBroker(settings: Settings, raw: RawSettings): void {
+  const { tlsCert, tlsKey, auth, password, passwordFile, url } = settings;
+  if ((tlsCert === null) !== (tlsKey === null)) {
+    throw invalid(
+      "a TLS client certificate and its key come together",
+      "Give both --tls-cert and --tls-key.",
+    );
+  }
+  if (auth === "external" && (tlsCert === null || url.some((each) => !each.startsWith("amqps:")))) {
+    throw invalid(
+      "--auth external needs amqps:// and a client certificate",
+      "Give --tls-cert and --tls-key, and amqps:// in --url.",
+    );
+  }
+  if (password !== null && passwordFile !== null) {
+    const [one, other] = [raw.get("password")?.origin, raw.get("passwordFile")?.origin];
+    throw invalid(`the password is given twice, by ${one} and by ${other}`, "Keep one of them.");
+  }
+}
+
+function checkQueues(settings: Settings, raw: RawSettings): void {
+  if (settings.allVhosts && settings.vhost.length > 0) {
+    throw invalid("--all-vhosts and --vhost contradict each other", "Keep one of them.");
+  }
+  const told = (["queueType", "deliveryLimit"] as const).find((key) => settings[key] !== null);
+  if (told !== undefined && !settings.managementUrl.includes("none")) {
+    throw invalid(
+      `${raw.get(told)?.origin ?? told} is only for use without the management API, which tells it`,
+      "Leave it away, or say --management-url none.",
+    );
+  }
+}
+
+function missing(key: SettingKey, what: string, how: string): BackupError {
+  return new BackupError("SETTING_INVALID", what, {
+    hint: `Say it with ${flagOf(key)}, ${variableOf(key)} or ${key} in the configuration file, ${how}.`,
+  });
+}
+
+function invalid(message: string, hint: string): BackupError {
+  return new BackupError("SETTING_INVALID", message, { hint });
+}

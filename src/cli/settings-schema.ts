@@ -1,0 +1,143 @@
+import { z } from "zod";
+
+import { parseQueueMapping } from "../domain/queue-mapping.ts";
+import { compileQueuePattern } from "../domain/queue-pattern.ts";
+import { BackupError } from "../domain/errors.ts";
+import {
+  parseDuration,
+  parseRate,
+  parseSize,
+  parseSizeOrPercent,
+  parseSwitch,
+  parseWhole,
+} from "./quantities.ts";
+import type { SettingKey } from "./setting-table.ts";
+import { maskUrl } from "./url-text.ts";
+
+const text = z.string().min(1, "an empty value");
+const optionalText = text.nullable().default(null);
+const switched = z.string().transform(checked(parseSwitch)).default(false);
+const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) =>
+  z.enum(words, { error: (issue) => `${JSON.stringify(issue.input)} is none of ${words.join(", ")}` });
+
+const SHAPE = {
+  url: z
+    .array(z.string().transform(checked((url) => urlOf(url, ["amqp:", "amqps:"]))))
+    .min(1, "an empty value"),
+  managementUrl: z
+    .array(z.string().transform(checked((url) => (url === "none" ? url : urlOf(url, ["http:", "https:"])))))
+    .refine(
+      (urls) => urls.length < 2 || !urls.includes("none"),
+      "none and something else contradict each other",
+    )
+    .default([]),
+  password: optionalText,
+  passwordFile: optionalText,
+  auth: oneOf("plain", "external"),
+  tlsCa: optionalText,
+  tlsCert: optionalText,
+  tlsKey: optionalText,
+  vhost: z.array(text).default([]),
+  allVhosts: switched,
+  queue: z.array(text.transform(compileQueuePattern)).default([]),
+  exclude: z.array(text.transform(compileQueuePattern)).default([]),
+  queueType: oneOf("classic", "quorum", "stream").nullable().default(null),
+  deliveryLimit: z
+    .string()
+    .transform(checked((limit) => (limit === "unlimited" ? limit : parseWhole(limit, 0))))
+    .nullable()
+    .default(null),
+  target: z.array(text).default([]),
+  set: text
+    .regex(/^[^\p{Cc}]{1,255}$/u, "more than 255 characters, or control characters")
+    .nullable()
+    .default(null),
+  spoolDir: optionalText,
+  volumeSize: z.string().transform(checked((size) => atLeast(parseSize(size), 1 << 20, "1MiB"))),
+  compressionLevel: z.string().transform(checked((level) => parseWhole(level, 1, 19))),
+  drain: switched,
+  parallel: z.string().transform(checked((n) => parseWhole(n, 1, 64))),
+  maxHold: z.string().transform(checked((hold) => atLeast(parseDuration(hold), 1000, "1s"))),
+  keepDeliveries: z
+    .string()
+    .transform(checked((n) => parseWhole(n, 1)))
+    .nullable()
+    .default(null),
+  readerPriority: z.string().transform(checked((n) => parseWhole(n, -(2 ** 31), 2 ** 31 - 1))),
+  holdMemory: z.string().transform(checked(parseSizeOrPercent)),
+  rate: z.string().transform(checked(parseRate)).nullable().default(null),
+  accept: z.array(text).default([]),
+  id: optionalText,
+  map: z.array(z.string().transform(checked(parseQueueMapping))).default([]),
+  toVhost: optionalText,
+  route: oneOf("queue", "default", "exchange"),
+  definitions: oneOf("missing", "none"),
+  append: switched,
+  expiration: oneOf("keep", "drop"),
+  userId: oneOf("keep", "drop"),
+  resume: switched,
+  readBack: switched,
+  stateDir: optionalText,
+  body: oneOf("text", "base64", "raw"),
+  skip: z.string().transform(checked((n) => parseWhole(n, 0))),
+  limit: z
+    .string()
+    .transform(checked((n) => parseWhole(n, 0)))
+    .nullable()
+    .default(null),
+  dryRun: switched,
+  printSettings: switched,
+  json: switched,
+  quiet: switched,
+  verbose: switched,
+  noColor: switched,
+  noProgress: switched,
+  config: optionalText,
+} satisfies Readonly<Record<SettingKey, z.ZodType>>;
+
+const SCHEMA = z.object(SHAPE);
+
+export type Settings = Readonly<z.infer<typeof SCHEMA>>;
+
+/** The first thing wrong with a setting: completes "<where it came from> ...". */
+export interface SettingIssue {
+  readonly key: string;
+  readonly why: string;
+}
+
+export function parseSettings(raw: Readonly<Record<string, unknown>>): Settings | SettingIssue {
+  const parsed = SCHEMA.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  return { key: String(issue?.path[0] ?? ""), why: issue?.message ?? "is not valid" };
+}
+
+/** A parser that throws, as zod wants it. */
+function checked<T>(parse: (value: string) => T): (value: string, context: z.RefinementCtx) => T {
+  return (value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      if (!(error instanceof RangeError) && !(error instanceof BackupError)) throw error;
+      context.addIssue({ code: "custom", message: error.message });
+      return z.NEVER;
+    }
+  };
+}
+
+function urlOf(value: string, protocols: readonly string[]): string {
+  const shown = JSON.stringify(maskUrl(value));
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url === null || url.hostname === "") throw new RangeError(`${shown} is not a URL`);
+  if (!protocols.includes(url.protocol)) {
+    throw new RangeError(
+      `${shown} does not begin with ${protocols.map((protocol) => `${protocol}//`).join(" or ")}`,
+    );
+  }
+  return value;
+}
+
+function atLeast(value: number, least: number, shown: string): number {
+  if (value < least) throw new RangeError(`less than ${shown}`);
+  return value;
+}

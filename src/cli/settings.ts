@@ -1,0 +1,57 @@
+import { BackupError } from "../domain/errors.ts";
+import { readConfigFile } from "./config-file.ts";
+import {
+  asList,
+  defaultSettings,
+  settingsFromEnvironment,
+  settingsFromFlags,
+  type RawSettings,
+} from "./raw-settings.ts";
+import type { CommandName } from "./setting-entry.ts";
+import { checkSettings } from "./settings-checks.ts";
+import { parseSettings, type Settings } from "./settings-schema.ts";
+import { secretsOf } from "./url-text.ts";
+import { isSettingKey, type SettingKey } from "./setting-table.ts";
+
+export interface SettingSources {
+  readonly command: CommandName;
+  /** As the command line parser gives them. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+}
+
+export interface ResolvedSettings {
+  readonly settings: Settings;
+  /** As written, each with its origin; not fit to be seen. */
+  readonly raw: RawSettings;
+  /** Texts nobody may see. */
+  readonly secrets: readonly string[];
+}
+
+/** Flags over environment over configuration file over defaults. Throws USAGE, SETTING_INVALID. */
+export async function resolveSettings(sources: SettingSources): Promise<ResolvedSettings> {
+  const flags = settingsFromFlags(sources.flags);
+  const environment = settingsFromEnvironment(sources.env);
+  const named = (flags.get("config") ?? environment.get("config"))?.value;
+  const file = await readConfigFile(typeof named === "string" ? named : null, sources.cwd);
+  const raw: RawSettings = new Map([...defaultSettings(), ...file, ...environment, ...flags]);
+  const settings = parsed(raw);
+  checkSettings(settings, raw, sources.command);
+  return { settings, raw, secrets: secretsIn(raw) };
+}
+
+function parsed(raw: RawSettings): Settings {
+  const values = Object.fromEntries([...raw].map(([key, { value }]) => [key, value]));
+  const result = parseSettings(values);
+  if (!("why" in result)) return result;
+  const origin = isSettingKey(result.key) ? raw.get(result.key)?.origin : undefined;
+  throw new BackupError("SETTING_INVALID", `${origin ?? result.key}: ${result.why}`, {
+    hint: "mqbackup <command> --help describes every setting.",
+  });
+}
+
+function secretsIn(raw: RawSettings): readonly string[] {
+  const of = (key: SettingKey): readonly string[] => asList(raw.get(key)?.value ?? []);
+  return [...of("password"), ...[...of("url"), ...of("managementUrl")].flatMap(secretsOf)];
+}
