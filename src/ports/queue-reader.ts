@@ -52,6 +52,8 @@ export interface QueueReader {
 export interface QueueCursor extends AsyncIterable<readonly MessageRecord[]>, AsyncDisposable {
   /** Messages to be read: ready ones by passive declare when reading began, or `atMost` if that is fewer; null for streams. */
   readonly readyAtCut: number | null;
+  /** Consumers of others when reading began, exact; null for streams. */
+  readonly consumersAtCut: number | null;
   /** Ready messages behind the cut, left for another time because of `atMost`. */
   readonly leftOver: number;
   readonly cutAt: Date;

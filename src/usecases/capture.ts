@@ -1,6 +1,6 @@
 import { queueFolder } from "../domain/entry-name.ts";
 import { BackupError } from "../domain/errors.ts";
-import { gapsBefore, isAccepted } from "../domain/loss.ts";
+import { gapsBefore, inFlight, isAccepted } from "../domain/loss.ts";
 import type { Gap, QueueEntry, Reason } from "../domain/manifest.ts";
 import type { QueueAddress, QueueInfo } from "../domain/queue.ts";
 import { describeRecipe } from "../domain/reading-plan.ts";
@@ -103,7 +103,11 @@ async function readAll(
     const tally = await copy(cursor, queue, archive, context);
     const readEndAt = tally.endedAt;
     const stored = await archive.finish();
-    const gaps = [...gapsBefore(queue.counts, queue.outOfReach), ...cursor.gaps];
+    const unacknowledged = inFlight(queue.counts, {
+      ready: cursor.readyAtCut,
+      consumers: cursor.consumersAtCut,
+    });
+    const gaps = [...gapsBefore(unacknowledged, queue.outOfReach), ...cursor.gaps];
     const accepted = gaps.every((gap) => isAccepted(gap, context.request.policy.accept));
     const entry: QueueEntry = {
       ...known(queue, ordinal),
@@ -111,7 +115,7 @@ async function readAll(
       skipped: null,
       strategy: describeRecipe(recipe),
       readyAtCut: cursor.readyAtCut,
-      before: { ready: cursor.readyAtCut ?? queue.counts.ready, unacknowledged: queue.counts.unacknowledged },
+      before: { ready: cursor.readyAtCut ?? queue.counts.ready, unacknowledged },
       after: { ready: cursor.readyAfter, unacknowledged: null },
       cutAt: cursor.cutAt.toISOString(),
       readEndAt: readEndAt.toISOString(),

@@ -1,7 +1,6 @@
 import { amqpQueueReader } from "../../src/adapters/amqp/queue-reader.ts";
 import type { Gap } from "../../src/domain/manifest.ts";
-import type { ReadingPolicy, ReadingRecipe } from "../../src/domain/reading-recipe.ts";
-import type { QueueInfo, QueueType } from "../../src/domain/queue.ts";
+import type { ReadingRecipe } from "../../src/domain/reading-recipe.ts";
 import type { OpenOptions, QueueReader } from "../../src/ports/queue-reader.ts";
 import type { Broker } from "./brokers.ts";
 import type { LabVhost } from "./vhost.ts";
@@ -63,36 +62,4 @@ export async function readQueue(
   await cursor.settle("requeue");
   const { gaps, notes, readyAtCut, readyAfter, unprotected } = cursor;
   return { messages, gaps, notes, readyAtCut, readyAfter, unprotected };
-}
-
-export const CAREFUL: ReadingPolicy = { keepDeliveries: null, priority: 0, accept: new Set(), drain: false };
-
-/** A queue as the management API would tell it, for planning without asking. */
-export function queueInfo(
-  vhost: string,
-  name: string,
-  type: QueueType,
-  more: Partial<QueueInfo> = {},
-): QueueInfo {
-  return {
-    vhost,
-    name,
-    type,
-    durable: true,
-    autoDelete: false,
-    exclusive: false,
-    arguments: { "x-queue-type": type },
-    policy: null,
-    operatorPolicy: null,
-    effectivePolicy: {},
-    deliveryLimit: null,
-    delayedRetry: null,
-    counts: { ready: null, unacknowledged: null },
-    readyBytes: null,
-    outOfReach: null,
-    consumers: 0,
-    exclusiveConsumer: null,
-    state: "running",
-    ...more,
-  };
 }

@@ -23,6 +23,7 @@ export interface HoldParts {
   readonly held: HeldChannel;
   readonly tap: DeliveryTap;
   readonly readyAtCut: number;
+  readonly consumersAtCut: number;
   readonly leftOver: number;
   /** Quorum queues: what is given back in parts changes the order. */
   readonly ordered: boolean;
@@ -38,6 +39,7 @@ export interface HoldParts {
 export class HoldCursor implements QueueCursor, DeliverySink, HeldState {
   readonly cutAt = new Date();
   readonly readyAtCut: number;
+  readonly consumersAtCut: number;
   readonly leftOver: number;
   readonly unprotected: boolean;
   readonly gaps: Gap[] = [];
@@ -65,6 +67,7 @@ export class HoldCursor implements QueueCursor, DeliverySink, HeldState {
     this.#held = parts.held;
     this.#inbox = new Inbox(parts.tap);
     this.readyAtCut = parts.readyAtCut;
+    this.consumersAtCut = parts.consumersAtCut;
     this.leftOver = parts.leftOver;
     this.unprotected = parts.unprotected;
   }

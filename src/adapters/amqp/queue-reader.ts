@@ -79,7 +79,7 @@ async function openHold(
   options: OpenOptions,
 ): Promise<QueueCursor> {
   const { held, ends } = await heldChannel(connection, queue);
-  const ready = await held.ready();
+  const { messageCount: ready, consumerCount: consumersAtCut } = await held.count();
   const readyAtCut = Math.min(ready, options.atMost ?? ready);
   refuseTooDeep(queue, recipe, readyAtCut);
   const proven =
@@ -94,6 +94,7 @@ async function openHold(
     held,
     tap,
     readyAtCut,
+    consumersAtCut,
     leftOver: ready - readyAtCut,
     ordered: windowed,
     quietMs: windowed ? QUORUM_QUIET_MS : CLASSIC_QUIET_MS,

@@ -27,6 +27,7 @@ export class StreamCursor implements QueueCursor, DeliverySink {
   readonly cutAt = new Date();
   readonly readyAtCut = null;
   readonly readyAfter = null;
+  readonly consumersAtCut = null;
   readonly leftOver = 0;
   readonly unprotected: boolean;
   readonly gaps: Gap[] = [];
