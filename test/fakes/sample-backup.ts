@@ -21,6 +21,8 @@ export interface SampleQueue {
   readonly vhost?: string;
   readonly type?: QueueType;
   readonly records: readonly MessageRecord[];
+  /** What else the manifest says of it. */
+  readonly entry?: Partial<QueueEntry>;
 }
 
 export interface SampleBackup {
@@ -143,7 +145,7 @@ async function writeFiles(
 }
 
 async function writeQueue(
-  { name, vhost = "/", type = "classic", records }: SampleQueue,
+  { name, vhost = "/", type = "classic", records, entry = {} }: SampleQueue,
   ordinal: number,
   segmentBytes: number,
   archive: ArchiveWriter,
@@ -190,6 +192,7 @@ async function writeQueue(
     index: stored.index,
     gaps: [],
     notes: [],
+    ...entry,
   };
 }
 

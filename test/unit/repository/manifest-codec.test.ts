@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import type { Manifest } from "../../../src/domain/manifest.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
@@ -40,6 +42,14 @@ test("what was written is what is read, and written again the same bytes", () =>
   const read = decodeManifest(bytes, "manifest.json");
   expect(read).toEqual(manifest);
   expect(Buffer.from(encodeManifest(read)).equals(bytes)).toBe(true);
+});
+
+test("the example in the format's description is a manifest", async () => {
+  const text = await readFile(path.resolve(import.meta.dirname, "../../../src/repository/FORMAT.md"), "utf8");
+  const example = JSON.parse(/```json\n(.*?)```/s.exec(text)?.[1] ?? "") as Record<string, unknown>;
+  const { sha256, ...content } = example;
+  expect(sha256).toBeDefined();
+  expect(decodeManifest(encodeDocument(content), "manifest.json")).toEqual(content);
 });
 
 test("equal manifests are equal bytes, in whatever order they were put together", () => {

@@ -33,6 +33,10 @@ test("tar, zstd, jq and sha256sum open a backup without us", async () => {
     const listed = await run("tar", ["--zstd", "-tf", file]);
     expect(listed.stderr).toBe("");
     names.push(...listed.stdout.trim().split("\n"));
+    const long = await run("tar", ["--zstd", "--numeric-owner", "--utc", "-tvf", file]);
+    for (const line of long.stdout.trim().split("\n")) {
+      expect(line).toMatch(/^-rw------- 0\/0 +\d+ 2026-11-21 19:32 /);
+    }
     const extracted = await run("tar", ["--zstd", "-xf", file, "-C", out]);
     expect(extracted.stderr).toBe("");
     expect((await run("sha256sum", [file])).stdout).toContain(sha256);
