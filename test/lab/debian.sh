@@ -7,11 +7,18 @@ debian_root() {
 # apt_install PACKAGE...: installs, says so, needs no terminal.
 apt_install() {
   say "installing Debian packages: $*"
-  export DEBIAN_FRONTEND=noninteractive
+  local log
+  log=$(mktemp)
+  if ! apt_quietly "$@" </dev/null >"$log" 2>&1; then fail "apt-get could not install $*: $(tail -n 5 "$log")"; fi
+  rm -f "$log"
+}
+
+apt_quietly() {
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
+  export DEBIAN_FRONTEND=noninteractive
   # A frozen mirror's lists are past their date; the packages themselves are still checked by signature.
-  "${apt[@]}" update >&2 || "${apt[@]}" -o Acquire::Check-Valid-Until=false update >&2 || true
-  "${apt[@]}" install -y --no-install-recommends "$@" </dev/null >&2 || fail "apt-get could not install: $*"
+  "${apt[@]}" update || "${apt[@]}" -o Acquire::Check-Valid-Until=false update || true
+  "${apt[@]}" install -y --no-install-recommends "$@"
 }
 
 # The mirror this machine's apt uses for Debian itself: the first source of its release that is not security.

@@ -29,24 +29,24 @@ start_dockerd() {
   if [ -d /run/systemd/system ]; then
     say "starting Docker (systemctl start docker)"
     systemctl start docker
-    await_docker "" "see journalctl -u docker"
+    await_docker
     return
   fi
   local log=/var/log/dockerd.log
   say "starting dockerd in the background; its log is $log"
   setsid dockerd </dev/null >"$log" 2>&1 8<&- 9>&- &
-  await_docker "$!" "$log ends: $(tail -n 3 "$log" 2>/dev/null)"
+  await_docker "$!" "$log"
 }
 
-# await_docker PID HINT: up to 60 s; after an unclean end dockerd first clears what was left.
+# await_docker [PID LOG]: up to 60 s; after an unclean end dockerd first clears what was left.
 await_docker() {
   local second
   for second in $(seq 60); do
     docker_answers && return
-    if [ -n "$1" ] && ! kill -0 "$1" 2>/dev/null; then fail "dockerd has ended; $2"; fi
+    if [ -n "${1:-}" ] && ! kill -0 "$1" 2>/dev/null; then fail "dockerd has ended; $2 ends: $(tail -n 1 "$2")"; fi
     sleep 1
   done
-  fail "Docker does not answer after $second s; $2"
+  fail "Docker does not answer after $second s${2:+; see $2}"
 }
 
 present() { docker image inspect "$1" >/dev/null 2>&1; }
