@@ -43,10 +43,11 @@ export async function take(
   const startedAt = deps.now();
   const definitions = await collectDefinitions(deps.directory, surveyed.verdicts, signal);
   // One queue's failure to be stored ends the reading of all.
-  const run = new AbortController();
-  const stop = (): void => run.abort(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
-  signal.throwIfAborted();
+  const failing = new AbortController();
+  const run: Stop = {
+    signal: AbortSignal.any([signal, failing.signal]),
+    abort: (error) => failing.abort(error),
+  };
   await using targets = await Targets.claim(
     deps.stores,
     { now: startedAt, newRepositoryId: () => deps.newRepositoryId() },
@@ -120,7 +121,6 @@ export async function take(
       leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
     };
   } finally {
-    signal.removeEventListener("abort", stop);
     for (const { cursor } of captured) await cursor?.[Symbol.asyncDispose]();
   }
 }
@@ -129,7 +129,13 @@ interface Run {
   readonly archive: ArchiveWriter;
   readonly index: IndexWriter;
   readonly atMost: AtMost | null;
-  readonly run: AbortController;
+  readonly run: Stop;
+}
+
+/** Ends the reading of all queues: the caller's signal, or a failure of our own. */
+interface Stop {
+  readonly signal: AbortSignal;
+  abort(error: unknown): void;
 }
 
 /** Several queues at once; `captured` in the order of the survey when it resolves. */
