@@ -10,15 +10,7 @@ import { BackupError, hasCode } from "../domain/errors.ts";
 import { FORMAT, type Manifest } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import {
-  backupKey,
-  BEGUN_NAME,
-  committedIds,
-  folderPrefix,
-  MANIFEST_NAME,
-  readFolders,
-  type BackupFolder,
-} from "./backup-folder.ts";
+import { backupKey, BEGUN_NAME, committedIds, folderPrefix, MANIFEST_NAME } from "./backup-folder.ts";
 import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
 import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
@@ -197,11 +189,6 @@ export class Catalog {
       const entry = await this.#entry(id, options);
       if (entry !== null) yield entry;
     }
-  }
-
-  /** Committed or not, in the order of the listing. */
-  folders(options: Abortable = {}): AsyncGenerator<BackupFolder> {
-    return readFolders(this.store, options);
   }
 
   /** See `resolveBackup`. */

@@ -6,7 +6,7 @@ import type { Store } from "../ports/store.ts";
 import { bytesBody, readObjectOrNull } from "./objects.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
 
-export const REPOSITORY_KEY = "mqbackup-repository.json";
+const REPOSITORY_KEY = "mqbackup-repository.json";
 
 /** What makes a target a repository. */
 export interface RepositoryDocument {

@@ -61,7 +61,7 @@ export async function list(
   return { location: deps.store.location, repositoryId: catalog.repository.id, backups, damaged };
 }
 
-export function summaryOf(manifest: Manifest): BackupSummary {
+function summaryOf(manifest: Manifest): BackupSummary {
   const { id, kind, base, set, startedAt, finishedAt, broker, queues, measures } = manifest;
   const count = (wanted: string): number => queues.filter(({ outcome }) => outcome === wanted).length;
   return {

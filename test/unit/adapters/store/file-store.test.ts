@@ -1,6 +1,19 @@
-import { chmod, link, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import {
+  chmod,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  readlink,
+  symlink,
+  writeFile,
+  type FileHandle,
+} from "node:fs/promises";
 import path from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { fileStore } from "../../../../src/adapters/store/file-store.ts";
 import { tempDirectory } from "../../../lab/temp.ts";
 import { body, keysOf, read } from "../../../contract/store-suite.ts";
@@ -216,6 +229,45 @@ test("puts and deletes in one folder at once do not disturb one another", async 
     }),
   );
   expect(await keysOf(store, "")).toEqual([]);
+});
+
+test("a put that resolved is on the disk: its bytes, its name, and the directories that lead to it", async () => {
+  await using directory = await tempDirectory();
+  const base = directory.join("base");
+  await using probe = await open(directory.path, constants.O_RDONLY);
+  const synced: string[] = [];
+  const prototype = Object.getPrototypeOf(probe) as FileHandle;
+  vi.spyOn(prototype, "sync").mockImplementation(async function record(this: FileHandle) {
+    synced.push(path.relative(directory.path, await readlink(`/proc/self/fd/${this.fd}`)));
+    return this.datasync();
+  });
+  const store = fileStore(base, { create: true });
+  await store.put("backups/a/data", body("x"));
+  const temporary = expect.stringMatching(/^base\/\.incoming\/./);
+  expect(synced.splice(0)).toEqual(["", "base", temporary, "base", "base/backups", "base/backups/a"]);
+  await store.put("backups/a/more", body("x"), { ifAbsent: true });
+  expect(synced.splice(0)).toEqual([temporary, "base/backups/a"]);
+  await writeFile(directory.join("spooled"), "x");
+  await store.put("backups/a/linked", { ...body("x"), file: directory.join("spooled") });
+  expect(synced.splice(0)).toEqual([temporary, "base/backups/a"]);
+  await store.delete("backups/a/more");
+  expect(synced.splice(0)).toEqual(["base/backups/a"]);
+});
+
+test("a put whose name cannot be made durable is undone", async () => {
+  await using directory = await tempDirectory();
+  await using probe = await open(directory.path, constants.O_RDONLY);
+  const prototype = Object.getPrototypeOf(probe) as FileHandle;
+  const store = fileStore(directory.path);
+  await store.put("a/first", body("x"));
+  vi.spyOn(prototype, "sync").mockImplementation(async function fail(this: FileHandle) {
+    if ((await this.stat()).isDirectory())
+      throw Object.assign(new Error("EIO: i/o error, fsync"), { code: "EIO" });
+    return this.datasync();
+  });
+  const failed = { code: "TARGET_FAILED", message: expect.stringContaining("input/output error (EIO)") };
+  await expect(store.put("a/second", body("x"), { ifAbsent: true })).rejects.toMatchObject(failed);
+  expect(await keysOf(store, "")).toEqual(["a/first"]);
 });
 
 test("no permission is TARGET_REFUSED with a hint", async () => {
