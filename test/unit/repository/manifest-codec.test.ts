@@ -16,10 +16,10 @@ beforeAll(async () => {
   manifest = await writeBackup(catalog, sampleBackup());
 });
 
-/** The manifest with one value changed, sealed as if that were right. `path`: "queues.0.segments.1.offset". */
-function tampered(path: string, value: unknown): Uint8Array {
+/** The manifest with one value changed, sealed as if that were right. `place`: "queues.0.segments.1.offset". */
+function tampered(place: string, value: unknown): Uint8Array {
   const copy = JSON.parse(JSON.stringify(manifest)) as Record<string, unknown>;
-  const parts = path.split(".");
+  const parts = place.split(".");
   let inner: Record<string, unknown> = copy;
   for (const part of parts.slice(0, -1)) inner = inner[part] as Record<string, unknown>;
   const last = parts.at(-1) ?? "";
@@ -28,8 +28,11 @@ function tampered(path: string, value: unknown): Uint8Array {
   return encodeDocument(copy);
 }
 
-function expectRefused(path: string, value: unknown, field: string): void {
-  expect(() => decodeManifest(tampered(path, value), "manifest.json"), `${path} = ${String(value)}`).toThrow(
+function expectRefused(place: string, value: unknown, field: string): void {
+  expect(
+    () => decodeManifest(tampered(place, value), "manifest.json"),
+    `${place} = ${String(value)}`,
+  ).toThrow(
     expect.objectContaining({
       code: "MANIFEST_DAMAGED",
       message: expect.stringContaining(`manifest.json is damaged: ${field}:`),

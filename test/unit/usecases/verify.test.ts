@@ -134,6 +134,20 @@ test("a volume with something behind its end", async () => {
   expect(codesOf(findings)).toEqual(["damage VOLUME_DAMAGED"]);
 });
 
+test("a volume without end is given up soon", async () => {
+  let given = 0;
+  const endless = {
+    ...whole,
+    get: async function* get(key: string): AsyncGenerator<Uint8Array> {
+      if (!key.endsWith("data-00001.tar.zst")) return yield* whole.get(key);
+      for (; given < 1000; given += 1) yield Buffer.alloc(1000, given);
+    },
+  };
+  const { findings } = await verify({ store: endless, codec }, { backup: null });
+  expect(given).toBeLessThan(10);
+  expect(findings.map(({ message }) => message)).toContainEqual(expect.stringContaining("has more than the"));
+});
+
 test("a missing volume, a missing index", async () => {
   const volume = await all(changed({ [keyOf("data-00001.tar.zst")]: null }));
   expect(codesOf(volume.findings)).toContain("damage VOLUME_MISSING");

@@ -301,7 +301,7 @@ async function incomingName(base: string, work: () => Promise<void>): Promise<re
   await work();
   await store.put("slow", {
     bytes: slow.bytes,
-    open: async function* open() {
+    open: async function* parts() {
       seen = await readdir(path.join(base, ".incoming"));
       yield* slow.open();
     },
