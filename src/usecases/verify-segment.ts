@@ -3,7 +3,7 @@ import type { IndexEntry, Manifest, QueueEntry, SegmentEntry } from "../domain/m
 import { FINGERPRINT_BYTES, readRecords } from "../domain/record.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import { readFingerprints, type ArchiveSource } from "../repository/archive-reader.ts";
-import { fingerprintRuns, fingerprintsOf } from "../repository/fingerprints.ts";
+import { fingerprintRuns, fingerprintsOf, firstDifference } from "../repository/fingerprints.ts";
 
 /** What a segment was found to hold. */
 export interface VerifiedSegment {
@@ -77,10 +77,4 @@ export class VerifiedIndex {
       throw error;
     }
   }
-}
-
-/** Number of the first fingerprint of `stored` that `taken` does not begin with in its place. */
-function firstDifference(taken: Uint8Array, stored: Uint8Array): number | null {
-  const at = stored.findIndex((byte, i) => byte !== taken[i]);
-  return at === -1 ? null : Math.floor(at / FINGERPRINT_BYTES);
 }

@@ -338,6 +338,46 @@ test("a backup removed meanwhile is not damaged", async () => {
   expect(codesOf(findings)).toEqual(["note REMOVED_MEANWHILE"]);
 });
 
+test("what is kept by another backup must be held by it", async () => {
+  const id = `${manifest.id}_20261122-020000I`;
+  const incremental = {
+    ...manifest,
+    id,
+    kind: "incremental" as const,
+    base: manifest.id,
+    queues: manifest.queues.map((queue) => {
+      const { ordinal, messages: count } = queue;
+      const kept = { kind: "kept" as const, backup: manifest.id, ordinal, first: 0, count };
+      return { ...queue, segments: [], content: count === 0 ? [] : [kept] };
+    }),
+    volumes: [],
+    definitions: [],
+  };
+  const files = {
+    [`backups/${id}/manifest.json`]: encodeManifest(incremental),
+    [`backups/${id}/index.tar.zst`]: bytesOf(keyOf("index.tar.zst")),
+  };
+  expect((await all(changed(files))).findings).toEqual([]);
+
+  const lost = await all(changed({ ...files, [keyOf("manifest.json")]: null }));
+  expect(lost.findings.filter(({ backup }) => backup === id)).toHaveLength(4);
+  expect(lost.findings.find(({ backup }) => backup === id)).toMatchObject({
+    severity: "damage",
+    code: "KEPT_MISSING",
+    queue: { vhost: "/", name: "orders" },
+    message: expect.stringContaining("needs what another backup holds"),
+  });
+
+  const queues = incremental.queues.map((queue) => ({
+    ...queue,
+    content: queue.content.map((kept) => ({ ...kept, ordinal: 3 })),
+  }));
+  const wrong = encodeManifest({ ...incremental, queues });
+  const { findings } = await all(changed({ ...files, [`backups/${id}/manifest.json`]: wrong }));
+  expect(new Set(codesOf(findings))).toEqual(new Set(["damage KEPT_MISSING"]));
+  expect(findings[0]?.message).toContain(`backup ${manifest.id} does not hold messages of queue orders`);
+});
+
 test("an aborted verification rejects with the signal's reason", async () => {
   const controller = new AbortController();
   const reason = new BackupError("INTERRUPTED", "interrupted by a test");
