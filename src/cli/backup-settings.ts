@@ -98,7 +98,7 @@ export const BACKUP_SETTINGS = {
   accept: {
     kind: "list",
     value: "code",
-    help: "accept a danger by the code it was refused with; repeatable",
+    help: "accept what is refused or counted as partial otherwise; reading: sac-takeover, hold-memory, in-flight; restoring: type-change, overflow, cc, duplicates; repeatable",
     group: "Backup",
     commands: BROKER,
   },

@@ -17,7 +17,7 @@ const OUTPUT_SETTINGS = {
     commands: ["check"],
   },
   json: { kind: "switch", help: "the result as JSON", group: "Output", commands: COMMANDS },
-  quiet: { kind: "switch", help: "nothing but results and errors", group: "Output", commands: COMMANDS },
+  quiet: { kind: "switch", help: "nothing when all is well", group: "Output", commands: COMMANDS },
   verbose: {
     kind: "switch",
     help: "more about what is done; stack traces",

@@ -1,6 +1,8 @@
 import { z } from "zod";
 
 import { parseQueueMapping } from "../domain/queue-mapping.ts";
+import { ACCEPT_HOLD_MEMORY, ACCEPT_IN_FLIGHT, ACCEPT_SAC_TAKEOVER } from "../domain/reading-plan.ts";
+import { ACCEPTABLE } from "../domain/restore-request.ts";
 import { compileQueuePattern } from "../domain/queue-pattern.ts";
 import { BackupError } from "../domain/errors.ts";
 import {
@@ -66,7 +68,7 @@ const SHAPE = {
   readerPriority: z.string().transform(checked((n) => parseWhole(n, -(2 ** 31), 2 ** 31 - 1))),
   holdMemory: z.string().transform(checked(parseSizeOrPercent)),
   rate: z.string().transform(checked(parseRate)).nullable().default(null),
-  accept: z.array(text).default([]),
+  accept: z.array(z.string().transform(checked(acceptCode))).default([]),
   id: optionalText,
   map: z.array(z.string().transform(checked(parseQueueMapping))).default([]),
   toVhost: optionalText,
@@ -123,6 +125,13 @@ function checked<T>(parse: (value: string) => T): (value: string, context: z.Ref
       return z.NEVER;
     }
   };
+}
+
+const ACCEPT_CODES = [ACCEPT_SAC_TAKEOVER, ACCEPT_HOLD_MEMORY, ACCEPT_IN_FLIGHT, ...Object.keys(ACCEPTABLE)];
+
+function acceptCode(code: string): string {
+  if (ACCEPT_CODES.includes(code)) return code;
+  throw new RangeError(`${JSON.stringify(code)} is none of ${ACCEPT_CODES.join(", ")}`);
 }
 
 function urlOf(value: string, protocols: readonly string[]): string {

@@ -36,18 +36,18 @@ export async function resolveSettings(sources: SettingSources): Promise<Resolved
   const named = (flags.get("config") ?? environment.get("config"))?.value;
   const file = await readConfigFile(typeof named === "string" ? named : null, sources.cwd);
   const raw: RawSettings = new Map([...defaultSettings(), ...file, ...environment, ...flags]);
-  const settings = parsed(raw);
+  const settings = parsed(raw, sources.command);
   checkSettings(settings, raw, sources.command);
   return { settings, raw, secrets: secretsIn(raw) };
 }
 
-function parsed(raw: RawSettings): Settings {
+function parsed(raw: RawSettings, command: CommandName): Settings {
   const values = Object.fromEntries([...raw].map(([key, { value }]) => [key, value]));
   const result = parseSettings(values);
   if (!("why" in result)) return result;
   const origin = isSettingKey(result.key) ? raw.get(result.key)?.origin : undefined;
   throw new BackupError("SETTING_INVALID", `${origin ?? result.key}: ${result.why}`, {
-    hint: "mqbackup <command> --help describes every setting.",
+    hint: `mqbackup ${command} --help describes its settings.`,
   });
 }
 

@@ -1,0 +1,94 @@
+import type { QueueAddress } from "../domain/queue.ts";
+import type { BackupEvent } from "../usecases/backup-types.ts";
+import type { Output } from "./output.ts";
+import type { Progress } from "./progress.ts";
+import { Throttle } from "./throttle.ts";
+import { visible } from "./terminal-text.ts";
+import { formatBytes, formatCounted, formatDuration } from "./units.ts";
+
+/** Shows a backup's events as they come. */
+export function showBackup(progress: Progress, output: Output): (event: BackupEvent) => void {
+  const throttle = new Throttle();
+  const verbose = (text: string): void => {
+    if (output.options.verbose) progress.line(text);
+  };
+  return (event) => {
+    if (event.kind !== "queue-progress" || throttle.isDue(keyOf(event.queue)))
+      progress.event(eventJson(event));
+    switch (event.kind) {
+      case "surveyed":
+        verbose(`${formatCounted(event.verdicts.length, "queue")} wanted`);
+        break;
+      case "begun":
+        verbose(`backup ${event.id} begun`);
+        break;
+      case "queue-begun":
+        progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
+        break;
+      case "queue-progress":
+        progress.advance(keyOf(event.queue), event.messages, event.bodyBytes);
+        break;
+      case "queue-finished":
+        progress.end(keyOf(event.entry));
+        progress.line(finishedLine(event.entry), { shownWithBars: event.entry.outcome !== "complete" });
+        break;
+      case "volume-shipped":
+        verbose(`${event.name} shipped, ${formatBytes(event.bytes)}`);
+        break;
+      case "committed":
+        verbose(`backup ${event.id} committed to ${visible(event.location)}`);
+        break;
+      case "queue-drained":
+        verbose(
+          event.removal.failure === null
+            ? `${visible(event.removal.queue.name)} drained`
+            : `${visible(event.removal.queue.name)} not drained: ${visible(event.removal.failure.message)}`,
+        );
+        break;
+    }
+  };
+}
+
+export function keyOf({ vhost, name }: QueueAddress): string {
+  return JSON.stringify([vhost, name]);
+}
+
+type Entry = Extract<BackupEvent, { kind: "queue-finished" }>["entry"];
+
+function finishedLine(entry: Entry): string {
+  const name = visible(entry.name);
+  if (entry.skipped !== null) return `${name}: skipped: ${visible(entry.skipped.message)}`;
+  const took = entry.holdMs === null ? "" : `, held ${formatDuration(entry.holdMs)}`;
+  const gaps = entry.outcome === "partial" ? `, with ${formatCounted(entry.gaps.length, "gap")}` : "";
+  return `${name}: ${formatCounted(entry.messages, "message")}, ${formatBytes(entry.bodyBytes)}${took}${gaps}`;
+}
+
+function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
+  const { kind: name } = event;
+  switch (event.kind) {
+    case "surveyed":
+      return { event: name, queues: event.verdicts.length };
+    case "begun":
+      return { event: name, id: event.id };
+    case "queue-begun":
+      return { event: name, ...addressOf(event.queue), messages: event.messages };
+    case "queue-progress":
+      return { event: name, ...addressOf(event.queue), messages: event.messages, bodyBytes: event.bodyBytes };
+    case "queue-finished": {
+      const { outcome, messages, bodyBytes, holdMs, skipped, gaps } = event.entry;
+      return { event: name, ...addressOf(event.entry), outcome, messages, bodyBytes, holdMs, skipped, gaps };
+    }
+    case "volume-shipped":
+      return { event: name, volume: event.name, bytes: event.bytes };
+    case "committed":
+      return { event: name, id: event.id, target: event.location };
+    case "queue-drained": {
+      const { queue, failure } = event.removal;
+      return { event: name, ...addressOf(queue), removed: failure === null, why: failure?.message ?? null };
+    }
+  }
+}
+
+export function addressOf({ vhost, name }: QueueAddress): { readonly vhost: string; readonly queue: string } {
+  return { vhost, queue: name };
+}

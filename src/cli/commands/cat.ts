@@ -1,0 +1,37 @@
+import { cat as catMessages, catBodies } from "../../usecases/cat.ts";
+import { DONE } from "../exit-status.ts";
+import { selectorOf } from "../requests.ts";
+import type { RunCommand, Session } from "../session.ts";
+import { wireRepository } from "../wiring.ts";
+
+/** Lines are written together up to this many characters. */
+const TOGETHER = 64 * 1024;
+
+export const cat: RunCommand = async (session) => {
+  const { settings, output, signal, argument } = session;
+  const { body, skip, limit } = settings;
+  await using repository = await wireRepository(session, settings.target[0] ?? ".");
+  const request = { backup: argument ?? "latest", selects: selectorOf(settings), skip, limit };
+  if (body === "raw") {
+    for await (const bytes of catBodies(repository, request, signal)) {
+      // The view is valid until the next is asked for, the stream may keep it longer.
+      await output.print(Buffer.from(bytes));
+      if (output.closed) break;
+    }
+  } else {
+    await printLines(output, catMessages(repository, { ...request, body }, signal));
+  }
+  return DONE;
+};
+
+async function printLines(output: Session["output"], messages: AsyncIterable<unknown>): Promise<void> {
+  let lines = "";
+  for await (const message of messages) {
+    lines += `${JSON.stringify(message)}\n`;
+    if (lines.length < TOGETHER) continue;
+    await output.print(lines);
+    lines = "";
+    if (output.closed) return;
+  }
+  await output.print(lines);
+}

@@ -1,0 +1,49 @@
+import { backup } from "../../usecases/backup.ts";
+import type { BackupResult } from "../../usecases/backup-types.ts";
+import { showBackup } from "../backup-progress.ts";
+import { openProgress } from "../open-progress.ts";
+import { backupComplaints, backupJson, backupLines, warningLines } from "../render-backup.ts";
+import { verdictJson, verdictRemarks, verdictTable } from "../render-check.ts";
+import { backupRequest } from "../requests.ts";
+import { backupStatus } from "../result-status.ts";
+import type { RunCommand, Session } from "../session.ts";
+import { wireBackup } from "../wiring.ts";
+
+export const full: RunCommand = async (session) => {
+  const result = await take(session);
+  const status = backupStatus(result, session.settings.dryRun);
+  await (session.settings.dryRun ? printPlan : printBackup)(session, result, status);
+  return status;
+};
+
+async function take(session: Session): Promise<BackupResult> {
+  const { settings, output, signal } = session;
+  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel });
+  await using wired = await wireBackup(session, showBackup(progress, output));
+  return await backup(wired.deps, backupRequest(session, wired.access), signal);
+}
+
+async function printBackup(
+  { output, settings }: Session,
+  result: BackupResult,
+  status: number,
+): Promise<void> {
+  const { json, quiet } = output.options;
+  if (json) await output.printJson(backupJson(result, settings.target, status));
+  else if (quiet) output.complain(backupComplaints(result, output.paintNote));
+  else await output.printLines(backupLines(result, settings.target, output.paint));
+}
+
+async function printPlan(
+  { output }: Session,
+  { verdicts, warnings }: BackupResult,
+  status: number,
+): Promise<void> {
+  const { paint } = output;
+  if (output.options.json) {
+    await output.printJson({ status, dryRun: true, queues: verdicts.map(verdictJson), warnings });
+  } else {
+    const remarks = [...verdictRemarks(verdicts, paint), ...warningLines(warnings, paint)];
+    await output.printLines([...verdictTable(verdicts, paint), ...remarks]);
+  }
+}

@@ -1,0 +1,27 @@
+import type { RestoreResult } from "../../usecases/restore-types.ts";
+import { restore as restoreBackup } from "../../usecases/restore.ts";
+import { openProgress } from "../open-progress.ts";
+import { planLines, restoreComplaints, restoreJson, restoreLines } from "../render-restore.ts";
+import { restoreCommand } from "../requests.ts";
+import { showRestore } from "../restore-progress.ts";
+import { restoreStatus } from "../result-status.ts";
+import type { RunCommand, Session } from "../session.ts";
+import { wireRestore } from "../wiring.ts";
+
+export const restore: RunCommand = async (session) => {
+  const { output, settings } = session;
+  const result = await putBack(session);
+  const status = restoreStatus(result);
+  if (output.options.json) await output.printJson(restoreJson(result, status));
+  else if (settings.dryRun) await output.printLines(planLines(result, output.paint));
+  else if (output.options.quiet) output.complain(restoreComplaints(result, output.paintNote));
+  else await output.printLines(restoreLines(result, output.paint));
+  return status;
+};
+
+async function putBack(session: Session): Promise<RestoreResult> {
+  const { settings, output, signal } = session;
+  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel });
+  await using wired = await wireRestore(session, showRestore(progress, output));
+  return await restoreBackup(wired.deps, restoreCommand(settings), signal);
+}

@@ -1,0 +1,34 @@
+import { verify as verifyStored, type VerifyResult } from "../../usecases/verify.ts";
+import { openProgress } from "../open-progress.ts";
+import { verifyComplaints, verifyLines } from "../render-repository.ts";
+import { verifyStatus } from "../result-status.ts";
+import type { RunCommand, Session } from "../session.ts";
+import { showVerify } from "../verify-progress.ts";
+import { wireRepository } from "../wiring.ts";
+
+/** Every target is looked at: a copy nobody verified is no copy. */
+export const verify: RunCommand = async (session) => {
+  const { settings, output } = session;
+  const { json, quiet } = output.options;
+  const looked = [];
+  for (const target of settings.target) looked.push({ target, result: await verifyTarget(session, target) });
+  const status = verifyStatus(looked.flatMap(({ result }) => result.findings));
+  if (json) {
+    await output.printJson({ status, targets: looked.map(({ target, result }) => ({ target, ...result })) });
+  } else if (quiet) {
+    output.complain(looked.flatMap(({ result }) => verifyComplaints(result, output.paintNote)));
+  } else {
+    await output.printLines(
+      looked.flatMap(({ target, result }) => verifyLines(result, target, output.paint)),
+    );
+  }
+  return status;
+};
+
+async function verifyTarget(session: Session, target: string): Promise<VerifyResult> {
+  const { output, signal, argument } = session;
+  using progress = await openProgress(output, { unit: "bytes", parallel: 1 });
+  await using repository = await wireRepository(session, target);
+  const report = showVerify(progress);
+  return await verifyStored({ ...repository, report }, { backup: argument }, signal);
+}

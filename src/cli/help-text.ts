@@ -1,0 +1,62 @@
+import { EXIT_STATUSES } from "./exit-status.ts";
+import type { CommandName } from "./setting-entry.ts";
+
+export const SUMMARIES: Readonly<Record<CommandName, string>> = {
+  full: "snapshot queues into a full backup",
+  restore: "put the messages of a backup back into queues",
+  list: "list the backups at a target",
+  show: "show one backup, queue by queue",
+  cat: "print the messages of a backup as JSON lines",
+  verify: "read everything stored and check it; changes nothing",
+  check: "can this user read these queues safely, and at what cost? touches nothing",
+};
+
+const SETTINGS = `
+Settings:
+  Every flag can also be set in the environment (--max-hold as MQBACKUP_MAX_HOLD, several values
+  separated by commas or lines) or in a configuration file (maxHold: 10m). Flags win over the
+  environment, the environment over the file. Passwords: MQBACKUP_PASSWORD_FILE, MQBACKUP_PASSWORD,
+  or in the URLs of environment and file; never on the command line.`;
+
+export function epilogue(): string {
+  const statuses = EXIT_STATUSES.map(([status, meaning]) => `  ${String(status).padStart(3)}  ${meaning}`);
+  return `
+Examples:
+  mqbackup check --url amqps://backup@rabbit.example/orders
+  mqbackup full --url amqps://backup@rabbit.example/orders --target /var/backups/rabbitmq
+  mqbackup list --target /var/backups/rabbitmq
+  mqbackup restore --id latest --queue 'orders.*' --target /var/backups/rabbitmq
+${SETTINGS}
+
+Exit statuses:
+${statuses.join("\n")}
+`;
+}
+
+export const EXAMPLES: Readonly<Record<CommandName, string>> = {
+  full: examples(
+    "mqbackup full --target /var/backups/rabbitmq",
+    "mqbackup full --queue 'orders.*' --exclude '*.dlq' --target /backups/a --target /backups/b",
+    "mqbackup full --management-url none --queue orders --queue-type classic --target /backups",
+  ),
+  restore: examples(
+    "mqbackup restore --id latest --target /var/backups/rabbitmq",
+    "mqbackup restore --id 20261121 --queue orders --map 'orders=orders.restored' --dry-run",
+    "mqbackup restore --id latest --to-vhost staging --read-back",
+  ),
+  list: examples(
+    "mqbackup list --target /var/backups/rabbitmq",
+    "mqbackup list --json | jq -r '.backups[-1].id'",
+  ),
+  show: examples("mqbackup show latest --target /var/backups/rabbitmq"),
+  cat: examples(
+    "mqbackup cat latest --queue orders --limit 10 | jq .properties",
+    "mqbackup cat latest --queue orders --body raw > bodies",
+  ),
+  verify: examples("mqbackup verify --target /var/backups/rabbitmq", "mqbackup verify latest --json"),
+  check: examples("mqbackup check --queue 'orders.*'", "mqbackup check --print-settings"),
+};
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}\n\nExit statuses and settings: mqbackup --help`;
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+
+import { BackupError } from "../domain/errors.ts";
+import { exitStatusOf, INTERRUPTED } from "./exit-status.ts";
+import type { OutputOptions } from "./output.ts";
+import { parseCommandLine, type Invocation } from "./program.ts";
+import { renderError } from "./render-error.ts";
+import type { RunCommand, Session } from "./session.ts";
+import type { CommandName } from "./setting-entry.ts";
+import { painter } from "./terminal-text.ts";
+
+/** Loaded when called: `--help` needs none of it. */
+const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
+  full: async () => (await import("./commands/full.ts")).full,
+  restore: async () => (await import("./commands/restore.ts")).restore,
+  list: async () => (await import("./commands/list.ts")).list,
+  show: async () => (await import("./commands/show.ts")).show,
+  cat: async () => (await import("./commands/cat.ts")).cat,
+  verify: async () => (await import("./commands/verify.ts")).verify,
+  check: async () => (await import("./commands/check.ts")).check,
+};
+
+const stdoutState = { gone: false };
+const interruption = new AbortController();
+const secrets: string[] = [];
+/** Until the settings are known, as the command line alone has it. */
+let options: OutputOptions = optionsFromFlags();
+
+quietlyLoseReaders();
+listenForSignals();
+process.exit(await statusOf(run));
+
+async function statusOf(work: () => Promise<number>): Promise<number> {
+  try {
+    return await work();
+  } catch (caught) {
+    const error =
+      interruption.signal.aborted && !(caught instanceof BackupError) ? interruption.signal.reason : caught;
+    const paint = painter(process.stderr.isTTY && !options.noColor && (process.env["NO_COLOR"] ?? "") === "");
+    process.stderr.write(renderError(error, { ...options, paint, secrets }));
+    return exitStatusOf(error);
+  }
+}
+
+async function run(): Promise<number> {
+  const invocation = parseCommandLine(process.argv.slice(2), {
+    version: versionOf(),
+    columns: process.stdout.columns ?? 100,
+    print: (text) => process.stdout.write(text),
+  });
+  if (invocation === null) return 0;
+  const session = await openSession(invocation);
+  const command = await COMMANDS[invocation.command]();
+  return command(session);
+}
+
+async function openSession({ command, flags, argument }: Invocation): Promise<Session> {
+  const [{ resolveSettings }, { Output }] = await Promise.all([
+    import("./settings.ts"),
+    import("./output.ts"),
+  ]);
+  const resolved = await resolveSettings({ command, flags, env: process.env, cwd: process.cwd() });
+  options = resolved.settings;
+  secrets.push(...resolved.secrets);
+  const output = new Output(
+    { stdout: process.stdout, stderr: process.stderr, stdoutGone: () => stdoutState.gone },
+    options,
+    process.env,
+  );
+  process.on("exit", () => {
+    if (output.terminalChanged) process.stderr.write("\u001B[?25h\u001B[?7h");
+  });
+  return {
+    settings: resolved.settings,
+    raw: resolved.raw,
+    argument,
+    output,
+    signal: interruption.signal,
+    tool: { name: "mqbackup", version: versionOf() },
+    env: process.env,
+    keepSecret: (text) => secrets.push(text),
+  };
+}
+
+function optionsFromFlags(): OutputOptions {
+  const has = (flag: string): boolean => process.argv.includes(flag);
+  return {
+    json: has("--json") || /^(true|yes|on|1)$/i.test(process.env["MQBACKUP_JSON"] ?? ""),
+    quiet: has("--quiet"),
+    verbose: has("--verbose"),
+    noColor: has("--no-color"),
+    noProgress: has("--no-progress"),
+  };
+}
+
+/** `mqbackup cat ... | head` is no failure. */
+function quietlyLoseReaders(): void {
+  process.stdout.on("error", (error) => {
+    if (!("code" in error) || error.code !== "EPIPE") throw error;
+    stdoutState.gone = true;
+  });
+  process.stderr.on("error", () => undefined);
+}
+
+/** The first asks for an orderly end, the second ends at once. */
+function listenForSignals(): void {
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (interruption.signal.aborted) process.exit(INTERRUPTED);
+    if (!options.quiet && process.stderr.isTTY) {
+      process.stderr.write("\nmqbackup: giving back what is held; once more to end at once\n");
+    }
+    interruption.abort(new BackupError("INTERRUPTED", `interrupted by ${signal}`));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+}
+
+function versionOf(): string {
+  const file: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof file === "object" && file !== null && "version" in file ? String(file.version) : "unknown";
+}

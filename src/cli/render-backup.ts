@@ -1,0 +1,164 @@
+import type { Manifest, Measures, QueueEntry } from "../domain/manifest.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { BackupResult } from "../usecases/backup-types.ts";
+import { formatTable, visible, type Paint } from "./terminal-text.ts";
+import { formatBytes, formatCount, formatCounted, formatDuration, formatPercent } from "./units.ts";
+
+/** A committed backup: a line for each queue, then what a person should know of them, then the sums. */
+export function backupLines(
+  result: BackupResult,
+  locations: readonly string[],
+  paint: Paint,
+): readonly string[] {
+  const lines = result.manifests.flatMap((manifest) => [
+    `${paint(`backup ${manifest.id}`, "bold")} committed to ${locations.map(visible).join(" and ")}`,
+    "",
+    ...queueTable(manifest.queues, paint),
+    ...queueRemarks(manifest.queues, paint),
+    "",
+    ...measureLines(manifest.measures),
+  ]);
+  const remarks = [...warningLines(result.warnings, paint), ...removalLines(result, paint)];
+  return remarks.length === 0 ? lines : [...lines, "", ...remarks];
+}
+
+/** Only what is not as it was asked for: all there is to say when nothing else is wanted. */
+export function backupComplaints(result: BackupResult, paint: Paint): readonly string[] {
+  const remarks = result.manifests.flatMap(({ id, queues }) => {
+    const incomplete = queues.filter(({ outcome }) => outcome !== "complete");
+    if (incomplete.length === 0) return [];
+    const summary = `backup ${id} is partial: ${formatCounted(incomplete.length, "queue")} of ${formatCount(queues.length)} skipped or with gaps`;
+    return [`${paint("mqbackup:", "yellow")} ${summary}`, ...queueRemarks(incomplete, paint).slice(1)];
+  });
+  return [
+    ...remarks,
+    ...removalLines({ ...result, removals: result.removals.filter(({ failure }) => failure) }, paint),
+  ];
+}
+
+export function warningLines(warnings: readonly string[], paint: Paint): readonly string[] {
+  return warnings.map((warning) => `${paint("warning:", "yellow")} ${visible(warning)}`);
+}
+
+/** Of a manifest, for `full` and `show`. */
+export function queueTable(queues: readonly QueueEntry[], paint: Paint): readonly string[] {
+  const withVhost = severalVhosts(queues);
+  const [title, ...lines] = formatTable(
+    [
+      ...(withVhost ? [{ title: "VHOST" }] : []),
+      { title: "QUEUE" },
+      { title: "TYPE" },
+      { title: "OUTCOME" },
+      { title: "MESSAGES", align: "right" },
+      { title: "BODIES", align: "right" },
+      { title: "HELD", align: "right" },
+    ],
+    queues.map((queue) => [
+      ...(withVhost ? [visible(queue.vhost)] : []),
+      visible(queue.name),
+      queue.type,
+      queue.outcome,
+      queue.outcome === "skipped" ? "-" : formatCount(queue.messages),
+      queue.outcome === "skipped" ? "-" : formatBytes(queue.bodyBytes),
+      queue.holdMs === null ? "-" : formatDuration(queue.holdMs),
+    ]),
+  );
+  return title === undefined ? [] : [paint(title, "dim"), ...lines];
+}
+
+/** Skips with their reasons and hints, gaps, notes. Empty, or begins with an empty line. */
+export function queueRemarks(queues: readonly QueueEntry[], paint: Paint): readonly string[] {
+  const withVhost = severalVhosts(queues);
+  const lines = queues.flatMap((queue) => {
+    const name = nameOf(queue, withVhost);
+    return [
+      ...(queue.skipped === null
+        ? []
+        : [
+            `${paint("skipped", "red")} ${name}: ${visible(queue.skipped.message)}`,
+            ...(queue.skipped.hint === null || queue.skipped.hint === ""
+              ? []
+              : [`  ${paint("hint:", "yellow")} ${visible(queue.skipped.hint)}`]),
+          ]),
+      ...queue.gaps.map(
+        (gap) => `${paint("gap", "yellow")} in ${name}: ${gapSize(gap.messages)}: ${visible(gap.message)}`,
+      ),
+      ...queue.notes.map((note) => `${paint("note", "dim")} on ${name}: ${visible(note)}`),
+    ];
+  });
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
+export function measureLines(measures: Measures): readonly string[] {
+  const { messages, bodyBytes, plainBytes, storedBytes, totalMs, readMs, shipMs, longestHoldMs } = measures;
+  const seconds = Math.max(totalMs, 1) / 1000;
+  const ratio = storedBytes === 0 ? "" : `, ratio ${(plainBytes / storedBytes).toFixed(1)}`;
+  const lost =
+    measures.lostMessages === 0
+      ? "none lost"
+      : `${formatCount(measures.lostMessages)} of ${formatCount(measures.knownMessages)} known are not in it (${formatPercent(measures.lossRate)})`;
+  const part =
+    measures.targetBytes === null
+      ? ""
+      : ` (${formatPercent(storedBytes / measures.targetBytes)} of the target)`;
+  return [
+    `${formatCounted(messages, "message")}, ${formatBytes(bodyBytes)} of bodies; ${lost}`,
+    `stored ${formatBytes(storedBytes)}${part}${ratio}`,
+    `took ${formatDuration(totalMs)} (read ${formatDuration(readMs)}, ship ${formatDuration(shipMs)}), ${formatCount(messages / seconds)} messages/s, ${formatBytes(bodyBytes / seconds)}/s; longest hold ${formatDuration(longestHoldMs)}`,
+  ];
+}
+
+/** For machines: manifests without their inner tables, which `show --json` has. */
+export function backupJson(result: BackupResult, locations: readonly string[], status: number): unknown {
+  return {
+    status,
+    partial: result.partial,
+    targets: locations,
+    backups: result.manifests.map(withoutTables),
+    warnings: result.warnings,
+    removals: result.removals.map(({ queue, failure }) => ({
+      vhost: queue.vhost,
+      name: queue.name,
+      removed: failure === null,
+      why: failure?.message ?? null,
+    })),
+    failure: result.failure === null ? null : { code: result.failure.code, message: result.failure.message },
+  };
+}
+
+function withoutTables(manifest: Manifest): unknown {
+  return {
+    ...manifest,
+    queues: manifest.queues.map(({ segments, index, content, ...queue }) => ({
+      ...queue,
+      segments: segments.length,
+      ranges: content.length,
+      indexed: index.length > 0,
+    })),
+  };
+}
+
+function removalLines({ removals, failure: broken }: BackupResult, paint: Paint): readonly string[] {
+  const removed = removals.filter(({ failure }) => failure === null);
+  const summary =
+    removed.length === 0 ? [] : [`removed from ${formatCounted(removed.length, "queue")} what was backed up`];
+  const left = removals.flatMap(({ queue, failure }) =>
+    failure === null
+      ? []
+      : [`${paint("not removed", "red")} from ${nameOf(queue, true)}: ${visible(failure.message)}`],
+  );
+  const rest = broken === null ? [] : [`${paint("not all was drained:", "red")} ${visible(broken.message)}`];
+  return [...summary, ...left, ...rest];
+}
+
+export function severalVhosts(queues: readonly QueueAddress[]): boolean {
+  return new Set(queues.map(({ vhost }) => vhost)).size > 1;
+}
+
+export function nameOf({ vhost, name }: QueueAddress, withVhost: boolean): string {
+  return withVhost ? `${visible(name)} in ${visible(vhost)}` : visible(name);
+}
+
+function gapSize(messages: number | null): string {
+  return messages === null ? "an unknown number of messages" : formatCounted(messages, "message");
+}

@@ -1,0 +1,169 @@
+import type { QueuePlan, RestorePlan } from "../domain/restore-plan.ts";
+import type { ReadBack, RestoredQueue, RestoreResult } from "../usecases/restore-types.ts";
+import { nameOf } from "./render-backup.ts";
+import { formatTable, visible, type Paint } from "./terminal-text.ts";
+import { formatBytes, formatCount, formatCounted, formatDuration } from "./units.ts";
+
+/** What a dry run says. */
+export function planLines({ backup, plan }: RestoreResult, paint: Paint): readonly string[] {
+  const [title, ...lines] = formatTable(
+    [
+      { title: "QUEUE" },
+      { title: "INTO" },
+      { title: "MESSAGES", align: "right" },
+      { title: "HOLDS NOW", align: "right" },
+      { title: "" },
+    ],
+    plan.queues.map((queue) => [
+      nameOf(queue.source, true),
+      nameOf(queue.destination, true),
+      formatCount(queue.messages - queue.from),
+      queue.declare === null ? formatCount(queue.initial) : "-",
+      queue.declare === null ? "" : "to be declared",
+    ]),
+  );
+  return [
+    `${paint(`backup ${backup}`, "bold")} would be restored:`,
+    "",
+    ...(title === undefined ? [] : [paint(title, "dim"), ...lines]),
+    ...planRemarks(plan, paint),
+  ];
+}
+
+export function restoreLines(result: RestoreResult, paint: Paint): readonly string[] {
+  const [title, ...lines] = formatTable(
+    [
+      { title: "QUEUE" },
+      { title: "OUTCOME" },
+      { title: "RESTORED", align: "right" },
+      { title: "OF", align: "right" },
+      { title: "TOOK", align: "right" },
+      { title: "CONFIRM P50", align: "right" },
+      { title: "P99", align: "right" },
+    ],
+    result.queues.map((queue) => [
+      nameOf(queue.destination, true),
+      queue.outcome,
+      formatCount(queue.confirmed),
+      formatCount(queue.messages),
+      formatDuration(queue.durationMs),
+      queue.latency === null ? "-" : formatDuration(queue.latency.p50),
+      queue.latency === null ? "-" : formatDuration(queue.latency.p99),
+    ]),
+  );
+  const sent = result.queues.reduce((sum, queue) => sum + queue.confirmed - queue.before, 0);
+  const bytes = result.queues.reduce((sum, queue) => sum + queue.bodyBytes, 0);
+  const ms = Math.max(1, result.finishedAt.getTime() - result.startedAt.getTime());
+  const declared = result.queues.filter((queue) => queue.declared).length;
+  const remarks = [
+    ...result.queues.flatMap((queue) => queueRemarks(queue, paint)),
+    ...leftLines(result.plan, paint),
+  ];
+  return [
+    `${paint(`backup ${result.backup}`, "bold")} restored to ${visible(result.broker)}`,
+    "",
+    ...(title === undefined ? [] : [paint(title, "dim"), ...lines]),
+    ...(remarks.length === 0 ? [] : ["", ...remarks]),
+    "",
+    `${formatCounted(sent, "message")} published and confirmed, ${formatBytes(bytes)} of bodies, in ${formatDuration(ms)} (${formatCount((sent / ms) * 1000)} messages/s)`,
+    ...(declared + result.exchanges.length + result.bindings === 0
+      ? []
+      : [
+          `declared ${formatCounted(declared, "queue")}, ${formatCounted(result.exchanges.length, "exchange")}, ${formatCounted(result.bindings, "binding")}`,
+        ]),
+  ];
+}
+
+/** Only what is not as it was asked for. */
+export function restoreComplaints({ queues, plan }: RestoreResult, paint: Paint): readonly string[] {
+  const wrong = queues.filter(
+    ({ outcome, short, readBack }) =>
+      outcome !== "restored" || short > 0 || (readBack !== null && readBack.kind !== "same"),
+  );
+  return [...wrong.flatMap((queue) => queueRemarks(queue, paint)), ...leftLines(plan, paint)];
+}
+
+function planRemarks(plan: RestorePlan, paint: Paint): readonly string[] {
+  const lines = [
+    ...plan.refusals.flatMap(({ message, hint }) => [
+      `${paint("refused:", "red")} ${visible(message)}`,
+      ...(hint === null || hint === "" ? [] : [`  ${paint("hint:", "yellow")} ${visible(hint)}`]),
+    ]),
+    ...plan.queues.flatMap((queue) => planNotes(queue, paint)),
+    ...leftLines(plan, paint),
+  ];
+  return lines.length === 0 ? [] : ["", ...lines];
+}
+
+function planNotes({ destination, notes, duplicates }: QueuePlan, paint: Paint): readonly string[] {
+  const name = nameOf(destination, true);
+  const twice =
+    duplicates === 0 ? [] : [`at most ${formatCounted(duplicates, "message")} will be there twice`];
+  return [...notes, ...twice].map((note) => `${paint("note", "dim")} on ${name}: ${visible(note)}`);
+}
+
+function queueRemarks(queue: RestoredQueue, paint: Paint): readonly string[] {
+  const name = nameOf(queue.destination, true);
+  const { failure, readBack } = queue;
+  return [
+    ...(failure === null
+      ? []
+      : [
+          `${paint("failed", "red")} ${name}: ${visible(failure.message)}`,
+          ...(failure.hint === undefined ? [] : [`  ${paint("hint:", "yellow")} ${visible(failure.hint)}`]),
+        ]),
+    ...(queue.short === 0
+      ? []
+      : [
+          `${paint("missing", "red")} from ${name}: ${formatCounted(queue.short, "message")} that was confirmed is not ready, and no consumer is attached`,
+        ]),
+    ...(readBack === null ? [] : [readBackLine(name, readBack, paint)]),
+    ...queue.notes.map((note) => `${paint("note", "dim")} on ${name}: ${visible(note)}`),
+  ];
+}
+
+function readBackLine(name: string, readBack: ReadBack, paint: Paint): string {
+  if (readBack.kind === "same") {
+    return `${paint("read back", "green")} ${name}: ${formatCounted(readBack.messages, "message")}, all as backed up`;
+  }
+  if (readBack.kind === "unread")
+    return `${paint("not read back", "yellow")} ${name}: ${visible(readBack.why)}`;
+  return `${paint("differs", "red")} ${name}: ${readBack.part} at message ${readBack.sequence}`;
+}
+
+function leftLines({ left }: RestorePlan, paint: Paint): readonly string[] {
+  return left.map(
+    ({ queue, reason }) =>
+      `${paint("not in the backup", "yellow")} ${nameOf(queue, true)}: ${visible(reason.message)}`,
+  );
+}
+
+export function restoreJson(result: RestoreResult, status: number): unknown {
+  const failureJson = (failure: RestoreResult["failure"]) =>
+    failure === null ? null : { code: failure.code, message: failure.message, hint: failure.hint ?? null };
+  return {
+    status,
+    backup: result.backup,
+    broker: result.broker,
+    dryRun: result.dryRun,
+    startedAt: result.startedAt.toISOString(),
+    finishedAt: result.finishedAt.toISOString(),
+    refusals: result.plan.refusals,
+    plan: result.plan.queues.map((queue) => ({
+      source: { vhost: queue.source.vhost, name: queue.source.name },
+      destination: queue.destination,
+      messages: queue.messages,
+      from: queue.from,
+      ready: queue.declare === null ? queue.initial : null,
+      declare: queue.declare !== null,
+      route: queue.route,
+      duplicates: queue.duplicates,
+      notes: queue.notes,
+    })),
+    left: result.plan.left,
+    exchanges: result.exchanges,
+    bindings: result.bindings,
+    queues: result.queues.map((queue) => ({ ...queue, failure: failureJson(queue.failure) })),
+    failure: failureJson(result.failure),
+  };
+}

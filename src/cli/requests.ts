@@ -1,0 +1,84 @@
+import type { BackupRequest } from "../usecases/backup-types.ts";
+import type { RestoreCommand } from "../usecases/restore-types.ts";
+import type { SurveyRequest } from "../usecases/survey.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { ReadingPolicy } from "../domain/reading-recipe.ts";
+import type { BrokerAccess } from "./broker-access.ts";
+import type { Session } from "./session.ts";
+import type { Settings } from "./settings-schema.ts";
+
+/** Of record bytes before compression: memory is a small multiple of it. */
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+
+/** Settings in the words of the use cases. */
+
+export function surveyRequest(settings: Settings, access: BrokerAccess): SurveyRequest {
+  const [first = access.vhost, ...others] = settings.vhost;
+  return {
+    vhosts: settings.allVhosts ? "all" : [first, ...others],
+    selection: { queues: settings.queue, exclude: settings.exclude },
+    told: { type: settings.queueType ?? "unknown", deliveryLimit: settings.deliveryLimit },
+    policy: readingPolicy(settings),
+    holdMemory: settings.holdMemory,
+  };
+}
+
+export function backupRequest({ settings, tool }: Session, access: BrokerAccess): BackupRequest {
+  return {
+    ...surveyRequest(settings, access),
+    set: settings.set,
+    drain: settings.drain,
+    parallel: settings.parallel,
+    maxHoldMs: settings.maxHold,
+    rate: settings.rate,
+    volumeBytes: settings.volumeSize,
+    segmentBytes: SEGMENT_BYTES,
+    dryRun: settings.dryRun,
+    tool,
+    url: access.shownUrl,
+  };
+}
+
+export function restoreCommand(settings: Settings): RestoreCommand {
+  return {
+    backup: settings.id ?? "latest",
+    selects: selectorOf(settings),
+    named: settings.queue.flatMap(({ exact }) =>
+      exact === null ? [] : [{ vhost: onlyOne(settings.vhost), name: exact }],
+    ),
+    mappings: settings.map,
+    toVhost: settings.toVhost,
+    route: ({ queue: "fanout", default: "default", exchange: "origin" } as const)[settings.route],
+    definitions: settings.definitions,
+    append: settings.append,
+    resume: settings.resume,
+    expiration: settings.expiration,
+    userId: settings.userId,
+    accept: new Set(settings.accept),
+    dryRun: settings.dryRun,
+    parallel: settings.parallel,
+    readBack: settings.readBack,
+    reading: { policy: { ...readingPolicy(settings), drain: false }, maxHoldMs: settings.maxHold },
+  };
+}
+
+/** Queues of a backup, by `--vhost`, `--queue` and `--exclude`. */
+export function selectorOf({ vhost, queue, exclude }: Settings): (address: QueueAddress) => boolean {
+  return (address) =>
+    (vhost.length === 0 || vhost.includes(address.vhost)) &&
+    !exclude.some((pattern) => pattern.matches(address.name)) &&
+    (queue.length === 0 || queue.some((pattern) => pattern.matches(address.name)));
+}
+
+function readingPolicy(settings: Settings): ReadingPolicy {
+  return {
+    keepDeliveries: settings.keepDeliveries,
+    priority: settings.readerPriority,
+    accept: new Set(settings.accept),
+    drain: settings.drain,
+  };
+}
+
+function onlyOne(values: readonly string[]): string | null {
+  return values.length === 1 ? (values[0] ?? null) : null;
+}

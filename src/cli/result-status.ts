@@ -1,0 +1,53 @@
+import { hasDamage, isSound, type Finding } from "../domain/findings.ts";
+import type { BackupError } from "../domain/errors.ts";
+import type { ReadingVerdict } from "../domain/reading-recipe.ts";
+import type { BackupResult } from "../usecases/backup-types.ts";
+import type { CheckResult } from "../usecases/check.ts";
+import type { Listing } from "../usecases/list.ts";
+import type { RestoreResult } from "../usecases/restore-types.ts";
+import { DAMAGED, DONE, exitStatusOf, INTERRUPTED, PARTIAL, REFUSED } from "./exit-status.ts";
+
+/** Exit statuses of results: of use cases that came to an end. */
+
+/** A drain that broke off has committed what came before: it is partial. */
+export function backupStatus({ verdicts, partial, failure }: BackupResult, dryRun: boolean): number {
+  if (isInterruption(failure)) return INTERRUPTED;
+  if (dryRun) return readingStatus(verdicts);
+  return partial || failure !== null ? PARTIAL : DONE;
+}
+
+export function checkStatus({ queues }: CheckResult): number {
+  return readingStatus(queues.map((queue) => (queue.refusal === null ? queue : { ...queue, recipe: null })));
+}
+
+/** One failed queue of several leaves a partial restore; all failed is a failure. */
+export function restoreStatus({ dryRun, plan, queues, failure }: RestoreResult): number {
+  if (isInterruption(failure)) return INTERRUPTED;
+  if (plan.refusals.length > 0) return REFUSED;
+  if (failure !== null) {
+    const some = queues.some(({ outcome }) => outcome === "restored");
+    return some ? PARTIAL : exitStatusOf(failure);
+  }
+  const lacking = queues.some(({ short, readBack }) => short > 0 || readBack?.kind === "unread");
+  const gaps = plan.queues.some(({ source }) => source.outcome === "partial");
+  return plan.left.length > 0 || gaps || (!dryRun && lacking) ? PARTIAL : DONE;
+}
+
+export function listStatus({ damaged }: Listing): number {
+  return damaged.length > 0 ? PARTIAL : DONE;
+}
+
+export function verifyStatus(findings: readonly Finding[]): number {
+  if (hasDamage(findings)) return DAMAGED;
+  return isSound(findings) ? DONE : PARTIAL;
+}
+
+function readingStatus(verdicts: readonly Pick<ReadingVerdict, "recipe">[]): number {
+  const refused = verdicts.filter(({ recipe }) => recipe === null).length;
+  if (refused === 0) return DONE;
+  return refused === verdicts.length ? REFUSED : PARTIAL;
+}
+
+function isInterruption(failure: BackupError | null): boolean {
+  return failure?.code === "INTERRUPTED";
+}

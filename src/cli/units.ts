@@ -1,0 +1,65 @@
+/** Numbers as people read them. */
+
+const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** "1,234,567" */
+export function formatCount(number: number): string {
+  return COUNT.format(number);
+}
+
+/** "1 message", "1,234 messages" */
+export function formatCounted(number: number, singular: string, plural = `${singular}s`): string {
+  return `${formatCount(number)} ${number === 1 ? singular : plural}`;
+}
+
+/** "512 B", "3.4 MiB" */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+  let amount = bytes;
+  let unit = 0;
+  while (amount >= 1000 && unit < units.length - 1) {
+    amount /= 1024;
+    unit += 1;
+  }
+  return `${unit === 0 ? String(amount) : threeDigits(amount)} ${units[unit] ?? ""}`;
+}
+
+/** "350 ms", "1.20 s", "2 m 05 s", "3 h 20 m" */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${threeDigits(ms / 1000)} s`;
+  const seconds = Math.round(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${pad(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`;
+}
+
+/** "12 %", "0.5 %" of a part of one. Never "0 %" of something, nor "100 %" of less than all. */
+export function formatPercent(part: number): string {
+  const percent = part * 100;
+  if (percent > 0 && percent < 0.01) return "less than 0.01 %";
+  if (percent < 100 && percent > 99.99) return "more than 99.99 %";
+  return `${Number(percent.toFixed(percent < 10 || percent > 99 ? 2 : 1))} %`;
+}
+
+/** "2026-11-21 19:32:00 CET": local, with the zone. */
+export function formatTime(time: Date): string {
+  const day = `${time.getFullYear()}-${pad(time.getMonth() + 1)}-${pad(time.getDate())}`;
+  const clock = `${pad(time.getHours())}:${pad(time.getMinutes())}:${pad(time.getSeconds())}`;
+  return `${day} ${clock} ${zoneOf(time)}`;
+}
+
+/** The zone's short name, or its offset where it has none. */
+function zoneOf(time: Date): string {
+  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(time);
+  return parts.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
+}
+
+function threeDigits(amount: number): string {
+  if (amount >= 100) return amount.toFixed(0);
+  return amount.toFixed(amount >= 10 ? 1 : 2);
+}
+
+function pad(number: number): string {
+  return String(number).padStart(2, "0");
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from "node:crypto";
+import { homedir } from "node:os";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { BrokerDirectory } from "../ports/broker-directory.ts";
+import type { QueueReader } from "../ports/queue-reader.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import type { Store } from "../ports/store.ts";
+import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
+import type { CheckDeps } from "../usecases/check.ts";
+import type { RestoreDeps, RestoreEvent } from "../usecases/restore-types.ts";
+import { brokerAccess, type BrokerAccess } from "./broker-access.ts";
+import type { Session } from "./session.ts";
+
+/** Twice a heartbeat without a sign of life and the connection is given up. */
+const HEARTBEAT_SECONDS = 30;
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/** What a command works with, and what of the settings only the wiring knows. Disposing ends threads and idle connections. */
+export interface Wired<Deps> extends AsyncDisposable {
+  readonly deps: Deps;
+  readonly access: BrokerAccess;
+}
+
+export interface WiredRepository extends AsyncDisposable {
+  readonly store: Store;
+  readonly codec: SegmentCodec;
+}
+
+export async function wireBackup(
+  session: Session,
+  report: (event: BackupEvent) => void,
+): Promise<Wired<BackupDeps>> {
+  const { settings } = session;
+  const [{ localSpool, sweepDeadSpools }, { fileStore }, { threadedCodec }, broker] = await Promise.all([
+    import("../adapters/archive/local-spool.ts"),
+    import("../adapters/store/file-store.ts"),
+    import("../adapters/codec/threaded-codec.ts"),
+    wireBroker(session),
+  ]);
+  const [first = ".", ...others] = settings.target;
+  const spoolDirectory = settings.spoolDir ?? path.join(first, ".spool");
+  await sweepDeadSpools(spoolDirectory);
+  const codec = threadedCodec({ level: settings.compressionLevel });
+  return {
+    access: broker.access,
+    deps: {
+      directory: broker.directory,
+      reader: broker.reader,
+      stores: [fileStore(first), ...others.map((each) => fileStore(each))],
+      openSpool: () => localSpool(spoolDirectory),
+      codec,
+      newRepositoryId: randomUUID,
+      now: () => new Date(),
+      sleep: (ms, signal) => sleep(ms, signal),
+      report,
+    },
+    [Symbol.asyncDispose]: async () => {
+      broker[Symbol.dispose]();
+      await codec[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export async function wireCheck(session: Session): Promise<Wired<CheckDeps>> {
+  const broker = await wireBroker(session);
+  return {
+    access: broker.access,
+    deps: { directory: broker.directory, reader: broker.reader },
+    [Symbol.asyncDispose]: async () => Promise.resolve(broker[Symbol.dispose]()),
+  };
+}
+
+export async function wireRestore(
+  session: Session,
+  report: (event: RestoreEvent) => void,
+): Promise<Wired<RestoreDeps>> {
+  const [{ openQueueWriter }, { fileStore }, broker, repository] = await Promise.all([
+    import("../adapters/amqp/queue-writer.ts"),
+    import("../adapters/store/file-store.ts"),
+    wireBroker(session),
+    wireRepository(session, session.settings.target[0] ?? "."),
+  ]);
+  return {
+    access: broker.access,
+    deps: {
+      store: repository.store,
+      codec: repository.codec,
+      directory: broker.directory,
+      reader: broker.reader,
+      openWriter: async (vhost, options) => openQueueWriter({ ...endpointOf(broker.access), vhost }, options),
+      journals: fileStore(session.settings.stateDir ?? defaultStateDirectory(session.env), { create: true }),
+      now: () => new Date(),
+      deadline: (ms) => AbortSignal.timeout(ms),
+      report,
+    },
+    [Symbol.asyncDispose]: async () => {
+      broker[Symbol.dispose]();
+      await repository[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** One target, to read from. */
+export async function wireRepository(session: Session, target: string): Promise<WiredRepository> {
+  const [{ fileStore }, { threadedCodec }] = await Promise.all([
+    import("../adapters/store/file-store.ts"),
+    import("../adapters/codec/threaded-codec.ts"),
+  ]);
+  const codec = threadedCodec({ level: session.settings.compressionLevel });
+  return {
+    store: fileStore(target),
+    codec,
+    [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
+  };
+}
+
+interface Broker extends Disposable {
+  readonly access: BrokerAccess;
+  readonly directory: BrokerDirectory | null;
+  readonly reader: QueueReader;
+}
+
+async function wireBroker(session: Session): Promise<Broker> {
+  const access = await brokerAccess(session.settings);
+  for (const secret of access.secrets) session.keepSecret(secret);
+  const [{ amqpQueueReader }, { managementDirectory }] = await Promise.all([
+    import("../adapters/amqp/queue-reader.ts"),
+    import("../adapters/management/broker-directory.ts"),
+  ]);
+  const directory =
+    access.managementUrls === null
+      ? null
+      : managementDirectory({ urls: access.managementUrls, tls: access.tls });
+  return {
+    access,
+    directory,
+    reader: amqpQueueReader(endpointOf(access)),
+    [Symbol.dispose]: () => directory?.[Symbol.dispose](),
+  };
+}
+
+function endpointOf({ urls, tls, auth }: BrokerAccess) {
+  return {
+    urls,
+    tls,
+    auth,
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    connectionName: "mqbackup",
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+  };
+}
+
+/** Where programs keep what is theirs alone and not worth a backup. */
+function defaultStateDirectory(env: Session["env"]): string {
+  const base = env["XDG_STATE_HOME"] ?? "";
+  return path.join(path.isAbsolute(base) ? base : path.join(homedir(), ".local", "state"), "mqbackup");
+}
+
+async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
