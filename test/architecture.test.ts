@@ -38,6 +38,11 @@ describe("the check sees", () => {
     ["a worker thread", "usecases/a.ts", `new Worker(new URL("../adapters/codec/b.js", import.meta.url));`],
     ["the repository from an adapter", "adapters/store/a.ts", `import { x } from "../../repository/b.ts";`],
     ["the way out of src", "cli/a.ts", `import { x } from "../../test/b.ts";`],
+    [
+      "package.json outside of the cli",
+      "usecases/a.ts",
+      `const a = new URL("../../package.json", import.meta.url);`,
+    ],
     ["a package in the domain", "domain/a.ts", `import { createHash } from "node:crypto";`],
     ["a package in a use case", "usecases/a.ts", `import type { Channel } from "amqplib";`],
     ["another package in the repository", "repository/a.ts", `import fs from "node:fs";`],
@@ -87,6 +92,7 @@ test("the check lets pass what is allowed", () => {
     "adapters/amqp/f.ts": `new Worker(new URL("./e.js", import.meta.url));`,
     "cli/wiring.ts": `import { e } from "../adapters/amqp/e.ts"; const s = await import("../adapters/amqp/f.ts");`,
     "cli/main.ts": `import { w } from "./wiring.ts"; import fs from "node:fs/promises"; console.log(process.argv);`,
+    "cli/g.ts": `const version = readFileSync(new URL("../../package.json", import.meta.url));`,
   };
   expect(check(files)).toEqual([]);
 });
