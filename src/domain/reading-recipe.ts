@@ -1,4 +1,4 @@
-import type { BrokerInfo, QueueInfo } from "./queue.ts";
+import type { QueueInfo } from "./queue.ts";
 
 /** How a queue is read and left as it was found. Decided by `planReading`, carried out by a QueueReader. */
 export type ReadingRecipe = HoldRecipe | GetRecipe | StreamRecipe;
@@ -64,5 +64,3 @@ export interface ReadingPolicy {
   readonly accept: ReadonlySet<string>;
   readonly drain: boolean;
 }
-
-export type PlanReading = (queue: QueueInfo, broker: BrokerInfo, policy: ReadingPolicy) => ReadingVerdict;

@@ -64,7 +64,7 @@ export async function committed(store: Store): Promise<Map<string, string[]>> {
     const request = { backup: id, selects: () => true, skip: 0, limit: null, body: "text" as const };
     for await (const message of cat({ store, codec }, request)) {
       const found = bodies.get(message.queue) ?? [];
-      found.push(String(message.body));
+      found.push(message.body);
       bodies.set(message.queue, found);
     }
   }

@@ -213,7 +213,7 @@ function brokerOf(raw: RawConnection): BrokerInfo {
 }
 
 /** scheme, host, port and virtual host; never credentials or parameters. */
-export function describeUrl(url: string, vhost: string): string {
+function describeUrl(url: string, vhost: string): string {
   const parsed = new URL(url);
   return `${parsed.protocol}//${parsed.host}/${encodeURIComponent(vhost)}`;
 }

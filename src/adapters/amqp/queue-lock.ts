@@ -5,7 +5,7 @@ import { brokerText, REPLY, replyCode } from "./amqp-errors.ts";
 import type { AmqpConnection } from "./connection.ts";
 
 /** The exclusive queue that stands for the right to read `queue`. It vanishes with the connection that declared it. */
-export function lockName(queue: QueueAddress): string {
+function lockName(queue: QueueAddress): string {
   const hash = createHash("sha256").update(queue.vhost).update("\0").update(queue.name).digest("hex");
   return `mqbackup.lock.${hash.slice(0, 32)}`;
 }
