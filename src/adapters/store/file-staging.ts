@@ -1,4 +1,7 @@
-import { link, lstat, open, rename, unlink } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { link, lstat, mkdir, open, rename, rmdir, unlink } from "node:fs/promises";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { BackupError } from "../../domain/errors.ts";
 import type { ObjectBody } from "../../ports/store.ts";
 import { errnoOf, isAbsence } from "./file-errors.ts";
@@ -6,6 +9,9 @@ import { syncFile, writeAll } from "./file-sync.ts";
 
 /** link(2) refused by the file system, not for what is asked. */
 const NO_LINKS = ["EPERM", "EXDEV", "EMLINK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
+
+const LOCK_RETRY_MS = 10;
+const STALE_LOCK_MS = 30_000;
 
 /** A synced file of these bytes under a name of its own. */
 export async function stage(
@@ -49,14 +55,43 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-/**
- * Rejects EEXIST. Where the file system has no hard links a moment is left in which two puts of one key at once would both
- * succeed; keys put this way carry an id claimed for one run, so that takes two runs begun in the same second.
- */
+/** Gives `from` the name `to`, where nothing is. Rejects EEXIST. */
 export async function linkNew(from: string, to: string): Promise<void> {
   if (await linked(from, to)) return;
-  if (await isThere(to)) throw Object.assign(new Error(`${to} exists`), { code: "EEXIST" });
-  await rename(from, to);
+  // Without hard links looking and naming are two steps, and others must wait between them.
+  const name = createHash("sha256").update(to).digest("hex").slice(0, 16);
+  await exclusively(path.join(path.dirname(from), `lock-${name}`), async () => {
+    if (await isThere(to)) throw Object.assign(new Error(`${to} exists`), { code: "EEXIST" });
+    await rename(from, to);
+  });
+}
+
+/** Making a directory succeeds once. One that is older than any naming takes was left by a killed process. */
+async function exclusively(lock: string, work: () => Promise<void>): Promise<void> {
+  for (const since = Date.now(); ; await delay(LOCK_RETRY_MS)) {
+    try {
+      await mkdir(lock);
+      break;
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST") throw error;
+      if (Date.now() - since > 2 * STALE_LOCK_MS) throw held(lock, error);
+      if (await isStale(lock)) await rmdir(lock).catch(() => undefined);
+    }
+  }
+  try {
+    await work();
+  } finally {
+    await rmdir(lock);
+  }
+}
+
+async function isStale(lock: string): Promise<boolean> {
+  try {
+    return Date.now() - (await lstat(lock)).mtimeMs > STALE_LOCK_MS;
+  } catch (error) {
+    if (isAbsence(error)) return false;
+    throw error;
+  }
 }
 
 export async function isThere(file: string): Promise<boolean> {
@@ -71,4 +106,11 @@ export async function isThere(file: string): Promise<boolean> {
 
 function wrongLength(expected: number, actual: number): BackupError {
   return new BackupError("TARGET_FAILED", `${expected} bytes were to be written, but there were ${actual}`);
+}
+
+function held(lock: string, cause: unknown): BackupError {
+  return new BackupError("TARGET_FAILED", `${lock} is held by another process`, {
+    hint: "Remove it when no other mqbackup writes to this target.",
+    cause,
+  });
 }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { beforeAll, expect, test } from "vitest";
 import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import { BackupError } from "../../../src/domain/errors.ts";
@@ -250,6 +251,39 @@ test("what a hostile manifest promises is not believed: a bomb is refused by its
   const { findings } = await all(store);
   expect(findings[0]).toMatchObject({ code: "SEGMENT_DAMAGED", queue: { name: "orders" }, segment: 1 });
   expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
+});
+
+/** The sample with another segment in the place of the first of queue orders, sealed as a writer would. */
+async function withSegment(plain: Uint8Array): Promise<MemoryStore> {
+  const padded = new Uint8Array(Math.ceil(plain.length / 512) * 512);
+  padded.set(plain);
+  const place = { entryName: "queues/00001-q/000001.records", modifiedAt: 0 };
+  const { frames, sha256 } = await codec.sealEntry({ ...place, padded, plainBytes: plain.length });
+  const store = withManifest((copy) => {
+    const [volume] = copy.volumes;
+    const [segment] = copy.queues[0]?.segments ?? [];
+    if (volume === undefined || segment === undefined) throw new Error("a segment is needed");
+    const range = { volume: 1, offset: volume.bytes, length: frames.length };
+    Object.assign(segment, { ...range, sha256, plainBytes: plain.length });
+    const longer = Buffer.concat([bytesOf(keyOf(volume.name)), frames]);
+    Object.assign(volume, {
+      bytes: longer.length,
+      sha256: createHash("sha256").update(longer).digest("hex"),
+    });
+  });
+  const key = keyOf("data-00001.tar.zst");
+  store.objects.set(key, { bytes: Buffer.concat([bytesOf(key), frames]), modifiedAt: LATER });
+  return store;
+}
+
+test("a segment that is no segment, and one of a newer version", async () => {
+  const garbage = await all(await withSegment(Buffer.alloc(2000, 7)));
+  expect(codesOf(garbage.findings)).toEqual(["damage SEGMENT_DAMAGED"]);
+  const newer = Buffer.alloc(2000);
+  newer.write("MQBR\0\u0002");
+  const { findings } = await all(await withSegment(newer));
+  expect(codesOf(findings)).toEqual(["unverified FORMAT_NEWER"]);
+  expect(findings[0]).toMatchObject({ queue: { name: "orders" }, segment: 1 });
 });
 
 test("a manifest of a newer format is not verified, and not damage", async () => {
