@@ -17,6 +17,13 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
       progress.event(eventJson(event));
     switch (event.kind) {
       case "surveyed":
+        progress.expect(
+          new Map(
+            event.verdicts.flatMap(({ queue, recipe }) =>
+              recipe === null ? [] : [[keyOf(queue), queue.counts.ready] as const],
+            ),
+          ),
+        );
         verbose(`${formatCounted(event.verdicts.length, "queue")} wanted`);
         break;
       case "begun":

@@ -107,9 +107,6 @@ function quietlyLoseReaders(): void {
 function listenForSignals(): void {
   const onSignal = (signal: NodeJS.Signals): void => {
     if (interruption.signal.aborted) process.exit(INTERRUPTED);
-    if (!options.quiet && process.stderr.isTTY) {
-      process.stderr.write("\nmqbackup: giving back what is held; once more to end at once\n");
-    }
     interruption.abort(new BackupError("INTERRUPTED", `interrupted by ${signal}`));
   };
   process.on("SIGINT", onSignal);

@@ -3,15 +3,29 @@ import { openBars, type BarsOptions } from "./progress-bars.ts";
 import type { Progress } from "./progress.ts";
 
 /** Bars on a terminal, else lines, with --json events, and nothing with --quiet or --no-progress. */
-export async function openProgress(output: Output, options: BarsOptions): Promise<Progress> {
+export async function openProgress(
+  output: Output,
+  options: BarsOptions,
+  signal: AbortSignal,
+): Promise<Progress> {
   const { quiet, noProgress, json } = output.options;
   if (quiet || noProgress) return SILENCE;
   if (json) return eventLines(output);
   if (output.stderr.isTTY !== true) return plainLines(output);
-  return openBars(output, options);
+  const bars = await openBars(output, options);
+  const onAbort = (): void => bars.line("ending in good order; once more to end at once");
+  signal.addEventListener("abort", onAbort, { once: true });
+  return {
+    ...bars,
+    [Symbol.dispose]() {
+      signal.removeEventListener("abort", onAbort);
+      bars[Symbol.dispose]();
+    },
+  };
 }
 
 const SILENCE: Progress = {
+  expect: () => undefined,
   begin: () => undefined,
   advance: () => undefined,
   end: () => undefined,

@@ -1,7 +1,7 @@
 import type { Options, Params, SingleBar } from "cli-progress";
 
 import type { Output } from "./output.ts";
-import type { Piece, Progress } from "./progress.ts";
+import type { Progress } from "./progress.ts";
 import { widthOf, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatDuration } from "./units.ts";
 
@@ -23,7 +23,7 @@ interface Shown {
   readonly idle: boolean;
 }
 
-/** One bar for each piece under way, and one for all together when there is more than one piece. */
+/** One bar for each piece under way, and one for all together when more than one is expected. */
 export async function openBars(output: Output, { unit, parallel }: BarsOptions): Promise<Progress> {
   const { default: cliProgress } = await import("cli-progress");
   const paint = output.paintNote;
@@ -44,12 +44,16 @@ export async function openBars(output: Output, { unit, parallel }: BarsOptions):
   let total: SingleBar | null = null;
 
   const refresh = (): void => {
-    if (whole.pieces > 1) total ??= bars.create(0, 0, whole.shown());
     total?.setTotal(Math.max(whole.total, whole.done));
     total?.update(whole.done, whole.shown());
   };
 
   return {
+    expect(pieces) {
+      for (const [key, expected] of pieces) whole.expect(key, expected);
+      // Above the others, and only where it says more than they do.
+      if (pieces.size > 1) total ??= bars.create(0, 0, whole.shown());
+    },
     begin(key, piece) {
       const shown = {
         name: piece.name,
@@ -65,7 +69,7 @@ export async function openBars(output: Output, { unit, parallel }: BarsOptions):
       lane.bar.setTotal(piece.total ?? 0);
       lane.bar.update(0, shown);
       running.set(key, lane);
-      whole.add(piece);
+      whole.expect(key, piece.total);
       refresh();
     },
     advance(key, done, bytes) {
@@ -103,17 +107,17 @@ interface Lane {
 }
 
 class Whole {
-  pieces = 0;
-  total = 0;
   done = 0;
   #bytes = 0;
-  #known = true;
+  readonly #expected = new Map<string, number | null>();
   readonly #beganAt = Date.now();
 
-  add({ total }: Piece): void {
-    this.pieces += 1;
-    this.total += total ?? 0;
-    if (total === null) this.#known = false;
+  get total(): number {
+    return [...this.#expected.values()].reduce<number>((sum, expected) => sum + (expected ?? 0), 0);
+  }
+
+  expect(key: string, expected: number | null): void {
+    this.#expected.set(key, expected);
   }
 
   advance(done: number, bytes: number): void {
@@ -122,7 +126,8 @@ class Whole {
   }
 
   shown(): Shown {
-    return { name: "all", known: this.#known, bytes: this.#bytes, beganAt: this.#beganAt, idle: false };
+    const known = [...this.#expected.values()].every((expected) => expected !== null);
+    return { name: "all", known, bytes: this.#bytes, beganAt: this.#beganAt, idle: false };
   }
 }
 
@@ -136,9 +141,7 @@ function barText({ value, total }: Params, shown: Shown, unit: BarsOptions["unit
     ...(shown.known && total > 0 ? [`${amount(value)} of ${amount(total)}`] : [amount(value)]),
     ...(unit === "bytes" ? [] : [formatBytes(shown.bytes)]),
     `${amount(Math.round(rate))}/s`,
-    ...(shown.known && rate > 0 && total > value
-      ? [`${formatDuration(((total - value) / rate) * 1000)} left`]
-      : []),
+    ...(shown.known && rate > 0 && total > value ? [`${timeLeft((total - value) / rate)} left`] : []),
   ];
   const part = shown.known && total > 0 ? Math.min(1, value / total) : null;
   const filled = Math.round((part ?? 0) * BAR_WIDTH);
@@ -147,6 +150,11 @@ function barText({ value, total }: Params, shown: Shown, unit: BarsOptions["unit
       ? ""
       : `${paint("━".repeat(filled), "green")}${paint("━".repeat(BAR_WIDTH - filled), "dim")} ${percent(part)}  `;
   return `${name} ${bar}${parts.join("  ")}`;
+}
+
+/** Whole seconds: it is a guess. */
+function timeLeft(seconds: number): string {
+  return seconds < 60 ? `${Math.ceil(seconds)} s` : formatDuration(seconds * 1000);
 }
 
 /** Never 100 before all is done. */

@@ -7,6 +7,8 @@ export interface Piece {
 
 /** How far work has come, for whoever watches. Disposing clears what would be left on the terminal. */
 export interface Progress extends Disposable {
+  /** What is to come, before the first begins. */
+  expect(pieces: ReadonlyMap<string, number | null>): void;
   begin(key: string, piece: Piece): void;
   advance(key: string, done: number, bytes: number): void;
   end(key: string): void;

@@ -83,10 +83,31 @@ export function queueRemarks(queues: readonly QueueEntry[], paint: Paint): reado
       ...queue.gaps.map(
         (gap) => `${paint("gap", "yellow")} in ${name}: ${gapSize(gap.messages)}: ${visible(gap.message)}`,
       ),
-      ...queue.notes.map((note) => `${paint("note", "dim")} on ${name}: ${visible(note)}`),
     ];
   });
-  return lines.length === 0 ? [] : ["", ...lines];
+  const notes = queues.flatMap((queue) =>
+    queue.notes.map((text) => ({ name: nameOf(queue, withVhost), text })),
+  );
+  const all = [
+    ...lines,
+    ...grouped(notes).map(({ names, text }) => `${paint("note", "dim")} on ${names}: ${text}`),
+  ];
+  return all.length === 0 ? [] : ["", ...all];
+}
+
+/** How many names a line tells before it only counts the rest. */
+const NAMED = 4;
+
+/** The same remark on many queues is made once. */
+export function grouped(
+  remarks: readonly { readonly name: string; readonly text: string }[],
+): readonly { readonly names: string; readonly text: string }[] {
+  const byText = new Map<string, string[]>();
+  for (const { name, text } of remarks) byText.set(text, [...(byText.get(text) ?? []), name]);
+  return [...byText].map(([text, names]) => {
+    const more = names.length > NAMED ? ` and ${formatCount(names.length - NAMED)} more` : "";
+    return { names: `${names.slice(0, NAMED).join(", ")}${more}`, text: visible(text) };
+  });
 }
 
 export function measureLines(measures: Measures): readonly string[] {

@@ -1,7 +1,7 @@
 import type { Danger, ReadingVerdict } from "../domain/reading-recipe.ts";
 import { describeRecipe } from "../domain/reading-plan.ts";
 import type { CheckedQueue, CheckResult } from "../usecases/check.ts";
-import { nameOf, severalVhosts } from "./render-backup.ts";
+import { grouped, nameOf, severalVhosts } from "./render-backup.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted } from "./units.ts";
 
@@ -73,17 +73,23 @@ export function verdictRemarks(
   paint: Paint,
 ): readonly string[] {
   const withVhost = severalVhosts(queues.map(({ queue }) => queue));
-  const lines = queues.flatMap(({ queue, danger, costs, refusal }) => {
+  const lines = queues.flatMap(({ queue, danger, refusal }) => {
     const name = nameOf(queue, withVhost);
     return [
       ...(danger === null ? [] : dangerLines(name, "unsafe", danger, paint)),
       ...(refusal
         ? dangerLines(name, "refused", { message: refusal.message, hint: refusal.hint ?? "" }, paint)
         : []),
-      ...costs.map((cost) => `${paint("cost", "yellow")} of ${name}: ${visible(cost)}`),
     ];
   });
-  return lines.length === 0 ? [] : ["", ...lines];
+  const costs = queues.flatMap((checked) =>
+    checked.costs.map((text) => ({ name: nameOf(checked.queue, withVhost), text })),
+  );
+  const all = [
+    ...lines,
+    ...grouped(costs).map(({ names, text }) => `${paint("cost", "yellow")} of ${names}: ${text}`),
+  ];
+  return all.length === 0 ? [] : ["", ...all];
 }
 
 function dangerLines(

@@ -17,6 +17,9 @@ export function showRestore(progress: Progress, output: Output): (event: Restore
       progress.event(eventJson(event));
     switch (event.kind) {
       case "planned":
+        progress.expect(
+          new Map(event.plan.queues.map((queue) => [keyOf(queue.destination), queue.messages])),
+        );
         verbose(`${formatCounted(event.plan.queues.length, "queue")} to restore from backup ${event.backup}`);
         break;
       case "declared":

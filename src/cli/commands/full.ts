@@ -18,7 +18,7 @@ export const full: RunCommand = async (session) => {
 
 async function take(session: Session): Promise<BackupResult> {
   const { settings, output, signal } = session;
-  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel });
+  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel }, signal);
   await using wired = await wireBackup(session, showBackup(progress, output));
   return await backup(wired.deps, backupRequest(session, wired.access), signal);
 }

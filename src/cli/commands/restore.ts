@@ -21,7 +21,7 @@ export const restore: RunCommand = async (session) => {
 
 async function putBack(session: Session): Promise<RestoreResult> {
   const { settings, output, signal } = session;
-  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel });
+  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel }, signal);
   await using wired = await wireRestore(session, showRestore(progress, output));
   return await restoreBackup(wired.deps, restoreCommand(settings), signal);
 }

@@ -27,7 +27,7 @@ export const verify: RunCommand = async (session) => {
 
 async function verifyTarget(session: Session, target: string): Promise<VerifyResult> {
   const { output, signal, argument } = session;
-  using progress = await openProgress(output, { unit: "bytes", parallel: 1 });
+  using progress = await openProgress(output, { unit: "bytes", parallel: 1 }, signal);
   await using repository = await wireRepository(session, target);
   const report = showVerify(progress);
   return await verifyStored({ ...repository, report }, { backup: argument }, signal);
