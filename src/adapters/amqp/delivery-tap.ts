@@ -31,7 +31,6 @@ const BASIC_GET_EMPTY = (60 << 16) | 72;
 const NOTHING = Buffer.alloc(0);
 
 interface Pending {
-  sink: DeliverySink;
   deliveryTag: number;
   redelivered: boolean;
   exchange: Buffer;
@@ -70,9 +69,8 @@ export class DeliveryTap {
     raw.recvFrame = () => this.#receive();
   }
 
-  /** From now on deliveries on this channel go to the sink. */
+  /** From now on deliveries on this channel go to the sink, one that is half received too. */
   listen(channel: number, sink: DeliverySink): void {
-    this.#pending.delete(channel);
     this.#sinks.set(channel, sink);
   }
 
@@ -130,6 +128,7 @@ export class DeliveryTap {
     const type = chunk.readUInt8(at);
     const channel = chunk.readUInt16BE(at + 1);
     const size = chunk.readUInt32BE(at + 3);
+    if (size > this.#raw.frameMax) throw new Error(`Frame of ${size} bytes exceeds frame_max`);
     const start = at + FRAME_HEADER_BYTES;
     const end = start + size;
     const pending = type === BODY_FRAME || type === HEADER_FRAME ? this.#pending.get(channel) : undefined;
@@ -193,7 +192,7 @@ export class DeliveryTap {
 
   #complete(channel: number, pending: Pending, body: Buffer): void {
     this.#pending.delete(channel);
-    pending.sink.delivery({
+    this.#sinks.get(channel)?.delivery({
       deliveryTag: pending.deliveryTag,
       redelivered: pending.redelivered,
       exchange: pending.exchange,
@@ -204,11 +203,9 @@ export class DeliveryTap {
   }
 
   #method(channel: number, payload: Buffer): void {
-    const sink = this.#sinks.get(channel);
-    if (!sink) return;
     const method = payload.readUInt32BE(0);
     if (method === BASIC_GET_EMPTY) {
-      sink.empty();
+      this.#sinks.get(channel)?.empty();
       return;
     }
     let at = 4;
@@ -220,7 +217,6 @@ export class DeliveryTap {
     at += 1 + exchange.length;
     const routingKey = payload.subarray(at + 1, at + 1 + payload.readUInt8(at));
     this.#pending.set(channel, {
-      sink,
       deliveryTag,
       redelivered,
       exchange,

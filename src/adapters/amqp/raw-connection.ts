@@ -47,6 +47,7 @@ function looksRight(value: unknown): value is RawConnection {
     typeof Reflect.get(value, "recvFrame") === "function" &&
     Array.isArray(Reflect.get(value, "channels")) &&
     typeof Reflect.get(value, "frameMax") === "number" &&
+    typeof Reflect.get(value, "heartbeat") === "number" &&
     typeof Reflect.get(value, "sentSinceLastCheck") === "boolean" &&
     typeof Reflect.get(value, "recvSinceLastCheck") === "boolean" &&
     typeof Reflect.get(value, "serverProperties") === "object" &&
