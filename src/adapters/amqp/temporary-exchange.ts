@@ -23,6 +23,9 @@ export function temporaryExchangeName(queue: QueueAddress): string {
   return `mqbackup.restore.${hash.slice(0, 32)}`;
 }
 
+/** A broker that does not answer must not hold up the end of a run. */
+const REMOVE_WITHIN_MS = 2000;
+
 /** The caller holds the queue's lock where it can be had. Throws QUEUE_MISSING, PUBLISH_REFUSED. */
 export async function openTemporaryExchange(
   connection: AmqpConnection,
@@ -44,7 +47,10 @@ export async function openTemporaryExchange(
   return {
     name,
     async remove() {
-      await remove().catch(() => undefined);
+      let timer: NodeJS.Timeout | undefined;
+      const enough = new Promise<void>((resolve) => (timer = setTimeout(resolve, REMOVE_WITHIN_MS)));
+      await Promise.race([remove().catch(() => undefined), enough]);
+      clearTimeout(timer);
     },
   };
 }
