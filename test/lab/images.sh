@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes Docker available and provides an image of each RabbitMQ version the tests run on. Called by bin/setup --lab,
-# whose help says what this installs. Quiet when everything is there.
+# Makes Docker available and provides an image of each RabbitMQ version the tests run on, or of those named. Called by
+# bin/setup --lab, whose help says what this installs, and by bin/demo. Quiet when everything is there.
+#   images.sh [VERSION...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/lab/debian.sh
@@ -96,7 +97,17 @@ needs_build() {
   return 1
 }
 
+# only VERSION...: of these versions.
+only() {
+  local entry name kept=()
+  for name in "$@"; do
+    for entry in "${VERSIONS[@]}"; do if [ "${entry%%:*}" = "$name" ]; then kept+=("$entry"); fi; done
+  done
+  VERSIONS=("${kept[@]}")
+}
+
 main() {
+  if [ $# -gt 0 ]; then only "$@"; fi
   if command -v flock >/dev/null; then
     exec 9>"/tmp/mqbackup-lab-$(id -u).lock" # one at a time on this machine
     flock 9
@@ -113,4 +124,4 @@ main() {
   [ "$failed" = no ] || fail "not every image could be provided"
 }
 
-main
+main "$@"
