@@ -1,11 +1,12 @@
-/** A URL fit to be seen: its password masked, also when it is no URL at all. */
+/** A URL fit to be seen: its password masked. What is no URL, but has an @, may still hold one. */
 export function maskUrl(text: string): string {
-  return text.replace(/(:\/\/[^/@:]*):[^/]*@/, "$1:***@").replace(/^([^/@:]+):[^/]*@/, "$1:***@");
+  const password = passwordPart(text);
+  return password === null ? text : text.replace(`:${password}@`, ":***@");
 }
 
 /** What must not be seen of a URL, as written and decoded. */
 export function secretsOf(text: string): readonly string[] {
-  const password = /:\/\/[^/@:]*:([^/]*)@/.exec(text)?.[1] ?? "";
+  const password = passwordPart(text) ?? "";
   return password === "" ? [] : [...new Set([password, decoded(password)])];
 }
 
@@ -16,4 +17,10 @@ export function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** From the first colon that is not the scheme's to the last @: of the authority in a URL, of all in anything else. */
+function passwordPart(text: string): string | null {
+  const where = URL.canParse(text) ? /^[^/]*\/\/[^/]*/.exec(text)?.[0] : text;
+  return /:(?!\/\/)(.*)@/s.exec(where ?? text)?.[1] ?? null;
 }
