@@ -60,9 +60,10 @@ async function openSession({ command, flags, argument }: Invocation): Promise<Se
     import("./settings.ts"),
     import("./output.ts"),
   ]);
-  const resolved = await resolveSettings({ command, flags, env: process.env, cwd: process.cwd() });
+  const keepSecret = (text: string): void => void secrets.push(text);
+  const sources = { command, flags, env: process.env, cwd: process.cwd() };
+  const resolved = await resolveSettings(sources, keepSecret);
   options = resolved.settings;
-  secrets.push(...resolved.secrets);
   const output = new Output(
     { stdout: process.stdout, stderr: process.stderr, stdoutGone: () => stdoutState.gone },
     options,
@@ -79,7 +80,7 @@ async function openSession({ command, flags, argument }: Invocation): Promise<Se
     signal: interruption.signal,
     tool: { name: "mqbackup", version: versionOf() },
     env: process.env,
-    keepSecret: (text) => secrets.push(text),
+    keepSecret,
   };
 }
 

@@ -25,20 +25,25 @@ export interface ResolvedSettings {
   readonly settings: Settings;
   /** As written, each with its origin; not fit to be seen. */
   readonly raw: RawSettings;
-  /** Texts nobody may see. */
-  readonly secrets: readonly string[];
 }
 
-/** Flags over environment over configuration file over defaults. Throws USAGE, SETTING_INVALID. */
-export async function resolveSettings(sources: SettingSources): Promise<ResolvedSettings> {
+/**
+ * Flags over environment over configuration file over defaults. `keepSecret` gets the texts nobody may see, before anything can be
+ * wrong with them. Throws USAGE, SETTING_INVALID.
+ */
+export async function resolveSettings(
+  sources: SettingSources,
+  keepSecret: (text: string) => void,
+): Promise<ResolvedSettings> {
   const flags = settingsFromFlags(sources.flags);
   const environment = settingsFromEnvironment(sources.env);
   const named = (flags.get("config") ?? environment.get("config"))?.value;
   const file = await readConfigFile(typeof named === "string" ? named : null, sources.cwd);
   const raw: RawSettings = new Map([...defaultSettings(), ...file, ...environment, ...flags]);
+  for (const secret of secretsIn(raw)) keepSecret(secret);
   const settings = parsed(raw, sources.command);
   checkSettings(settings, raw, sources.command);
-  return { settings, raw, secrets: secretsIn(raw) };
+  return { settings, raw };
 }
 
 function parsed(raw: RawSettings, command: CommandName): Settings {

@@ -1,13 +1,19 @@
-/** A URL fit to be seen: its password masked. What is no URL, but has an @, may still hold one. */
+/**
+ * A URL fit to be seen: its password masked. Where an @ or a slash in a password makes it unclear where that ends, or whether there is
+ * one, rather too much is masked.
+ */
 export function maskUrl(text: string): string {
-  const password = passwordPart(text);
-  return password === null ? text : text.replace(`:${password}@`, ":***@");
+  if (isWithoutPassword(text)) return text;
+  return text.replace(TO_LAST_AT, ":***@").replace(UNFINISHED, "$1***");
 }
 
 /** What must not be seen of a URL, as written and decoded. */
 export function secretsOf(text: string): readonly string[] {
-  const password = passwordPart(text) ?? "";
-  return password === "" ? [] : [...new Set([password, decoded(password)])];
+  if (isWithoutPassword(text)) return [];
+  const found = [TO_LAST_AT.exec(text)?.[1] ?? "", URL.canParse(text) ? new URL(text).password : ""];
+  return [...new Set(found.flatMap((password) => [password, decoded(password)]))].filter(
+    (part) => part !== "",
+  );
 }
 
 /** Percent-encoding undone where it is valid. */
@@ -19,8 +25,11 @@ export function decoded(text: string): string {
   }
 }
 
-/** From the first colon that is not the scheme's to the last @: of the authority in a URL, of all in anything else. */
-function passwordPart(text: string): string | null {
-  const where = URL.canParse(text) ? /^[^/]*\/\/[^/]*/.exec(text)?.[0] : text;
-  return /:(?!\/\/)(.*)@/s.exec(where ?? text)?.[1] ?? null;
+/** After the first colon that is not the scheme's. */
+const TO_LAST_AT = /:(?!\/\/)(.*)@/s;
+/** What stands where a port would, and is none. */
+const UNFINISHED = /(:\/\/[^:/@[\]]*:)(?!\d+(?:\/|$)|\*\*\*@).+$/s;
+
+function isWithoutPassword(text: string): boolean {
+  return URL.canParse(text) && text.includes("://") && new URL(text).password === "";
 }

@@ -13,7 +13,10 @@ async function access(env: Readonly<Record<string, string>>, flags: Readonly<Rec
   const inside = Object.fromEntries(
     Object.entries(env).map(([key, text]) => [key, text.replace("DIR", directory.path)]),
   );
-  const { settings } = await resolveSettings({ command: "check", flags, env: inside, cwd: directory.path });
+  const { settings } = await resolveSettings(
+    { command: "check", flags, env: inside, cwd: directory.path },
+    () => undefined,
+  );
   return await brokerAccess(settings);
 }
 

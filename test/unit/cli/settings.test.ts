@@ -22,9 +22,12 @@ afterAll(async () => {
   await configured[Symbol.asyncDispose]();
 });
 
+/** What was to be kept secret, of all tests. */
+const secrets: string[] = [];
+
 function resolve(sources: Partial<SettingSources>) {
   const { flags = {}, env = {}, cwd = empty.path, command = "check" } = sources;
-  return resolveSettings({ command, flags, env, cwd });
+  return resolveSettings({ command, flags, env, cwd }, (text) => secrets.push(text));
 }
 
 async function rejection(sources: Partial<SettingSources>): Promise<unknown> {
@@ -121,6 +124,9 @@ describe("resolveSettings", () => {
     [{ flags: { auth: "magic" } }, '--auth: "magic" is none of plain, external', ""],
     [{ flags: { url: ["http://x"] } }, '--url: "http://x" does not begin with amqp:// or amqps://', ""],
     [{ flags: { url: ["rabbit"] } }, '--url: "rabbit" is not a URL', ""],
+    [{ env: { MQBACKUP_URL: "amqp//u:secret@h" } }, 'MQBACKUP_URL: "amqp//u:***@h" is not a URL', ""],
+    [{ env: { MQBACKUP_URL: "u:secret/@@h/v" } }, 'MQBACKUP_URL: "u:***@h/v" is not a URL', ""],
+    [{ env: { MQBACKUP_URL: "amqp://u:se/cret@h" } }, 'MQBACKUP_URL: "amqp://u:***@h" is not a URL', ""],
     [{ flags: { managementUrl: ["none", "http://x"] } }, "--management-url: none and something else", ""],
     [
       { flags: { map: ["x"] }, command: "restore" },
@@ -219,7 +225,7 @@ describe("resolveSettings", () => {
 
 describe("listSettings", () => {
   it("names value and origin of every setting, and shows no secret", async () => {
-    const { raw, secrets } = await resolve({
+    const { raw } = await resolve({
       flags: { queue: ["a", "b"], printSettings: true },
       env: {
         MQBACKUP_URL: "amqp://u:s%40crEt1@one,amqp://u:s%40crEt1@two/v",

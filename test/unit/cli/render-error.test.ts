@@ -1,0 +1,60 @@
+import { expect, it } from "vitest";
+
+import { renderError, type ErrorStyle } from "../../../src/cli/render-error.ts";
+import { painter } from "../../../src/cli/terminal-text.ts";
+import { BackupError } from "../../../src/domain/errors.ts";
+
+const style: ErrorStyle = { json: false, verbose: false, paint: painter(false), secrets: [] };
+const error = new BackupError("QUEUE_MISSING", "queue a\nb does not exist", {
+  hint: "Look at the spelling.",
+});
+
+it("says what and why, then what to do", () => {
+  expect(renderError(error, style)).toBe(
+    String.raw`mqbackup: queue a\nb does not exist` + "\nhint: Look at the spelling.\n",
+  );
+});
+
+it("leaves the hint away when there is none", () => {
+  expect(renderError(new BackupError("INTERRUPTED", "interrupted by SIGINT"), style)).toBe(
+    "mqbackup: interrupted by SIGINT\n",
+  );
+});
+
+it("is one JSON object on one line for machines", () => {
+  const text = renderError(error, { ...style, json: true });
+  expect(text.trimEnd()).not.toContain("\n");
+  expect(JSON.parse(text)).toEqual({
+    error: {
+      code: "QUEUE_MISSING",
+      message: "queue a\nb does not exist",
+      hint: "Look at the spelling.",
+      status: 1,
+    },
+  });
+});
+
+it("calls a mistake of its own one, and shows the stack only when asked", () => {
+  const mistake = new TypeError("x is not a function", { cause: new Error("deep below") });
+  expect(renderError(mistake, style)).toBe(
+    "mqbackup: internal error: x is not a function\nhint: This is a mistake in mqbackup: run it again with --verbose and report what it prints.\n",
+  );
+  const verbose = renderError(mistake, { ...style, verbose: true });
+  expect(verbose).toMatch(/TypeError: x is not a function\n\s+at /);
+  expect(verbose).toContain("caused by Error: deep below");
+  expect(
+    JSON.parse(renderError(mistake, { ...style, verbose: true, json: true })).error.stack,
+  ).toContainEqual("caused by Error: deep below");
+});
+
+it("shows no secret, whoever put it there, also encoded and in causes", () => {
+  const leaky = new BackupError("BROKER_UNREACHABLE", "amqp://u:p%40ss-w0rd@h cannot be reached", {
+    hint: "The password p@ss-w0rd may be wrong.",
+    cause: new Error("p@ss-w0rd"),
+  });
+  for (const json of [true, false]) {
+    const text = renderError(leaky, { ...style, json, verbose: true, secrets: ["p@ss-w0rd"] });
+    expect(text).not.toMatch(/ss-w0rd/);
+    expect(text).toContain("***");
+  }
+});

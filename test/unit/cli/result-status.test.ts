@@ -1,0 +1,94 @@
+import { describe, expect, it } from "vitest";
+
+import {
+  backupStatus,
+  checkStatus,
+  listStatus,
+  restoreStatus,
+  verifyStatus,
+} from "../../../src/cli/result-status.ts";
+import { BackupError, type ErrorCode } from "../../../src/domain/errors.ts";
+import type { Finding, Severity } from "../../../src/domain/findings.ts";
+import type { BackupResult } from "../../../src/usecases/backup-types.ts";
+import type { CheckResult } from "../../../src/usecases/check.ts";
+import type { Listing } from "../../../src/usecases/list.ts";
+import type { RestoredQueue, RestoreResult } from "../../../src/usecases/restore-types.ts";
+
+const readable = { recipe: { kind: "stream", from: "first" } };
+const unsafe = { recipe: null };
+
+function failure(code: ErrorCode): BackupError {
+  return new BackupError(code, "x");
+}
+
+describe("backupStatus", () => {
+  const of = (part: object, dryRun = false) =>
+    backupStatus(
+      { verdicts: [readable], partial: false, failure: null, ...part } as unknown as BackupResult,
+      dryRun,
+    );
+
+  it("tells whole, partial and interrupted backups apart", () => {
+    expect(of({})).toBe(0);
+    expect(of({ partial: true })).toBe(3);
+    expect(of({ failure: failure("BROKER_LOST") })).toBe(3);
+    expect(of({ failure: failure("INTERRUPTED") })).toBe(130);
+  });
+
+  it("says after a dry run what a run would say", () => {
+    expect(of({ verdicts: [readable, readable] }, true)).toBe(0);
+    expect(of({ verdicts: [readable, unsafe], partial: true }, true)).toBe(3);
+    expect(of({ verdicts: [unsafe, unsafe], partial: true }, true)).toBe(30);
+  });
+});
+
+it("checkStatus counts a queue this user may not read with the unsafe ones", () => {
+  const of = (...queues: readonly object[]) => checkStatus({ queues } as unknown as CheckResult);
+  const refused = { ...readable, refusal: failure("QUEUE_REFUSED") };
+  expect(of({ ...readable, refusal: null })).toBe(0);
+  expect(of({ ...readable, refusal: null }, refused)).toBe(3);
+  expect(of(refused, { ...unsafe, refusal: null })).toBe(30);
+});
+
+describe("restoreStatus", () => {
+  const whole = { outcome: "restored", short: 0, readBack: null };
+  const of = (part: object, queues: readonly Partial<RestoredQueue>[] = []) =>
+    restoreStatus({
+      dryRun: false,
+      plan: { queues: [], left: [], refusals: [] },
+      failure: null,
+      queues: queues.map((queue) => ({ ...whole, ...queue })),
+      ...part,
+    } as unknown as RestoreResult);
+
+  it("is 0 only when every message is back", () => {
+    expect(of({}, [{}])).toBe(0);
+    expect(of({}, [{ short: 1 }])).toBe(3);
+    expect(of({}, [{ readBack: { kind: "unread", why: "x" } }])).toBe(3);
+    expect(of({ plan: { queues: [], left: [{}], refusals: [] } }, [{}])).toBe(3);
+    expect(of({ plan: { queues: [{ source: { outcome: "partial" } }], left: [], refusals: [] } }, [{}])).toBe(
+      3,
+    );
+  });
+
+  it("gives the failure's own status unless something was restored", () => {
+    expect(of({ failure: failure("BROKER_LOST") }, [{ outcome: "failed" }])).toBe(4);
+    expect(of({ failure: failure("BROKER_LOST") }, [{ outcome: "failed" }, {}])).toBe(3);
+    expect(of({ failure: failure("INTERRUPTED") }, [{ outcome: "interrupted" }, {}])).toBe(130);
+  });
+
+  it("is a refusal when the plan has one", () => {
+    expect(of({ dryRun: true, plan: { queues: [], left: [], refusals: [{}] } })).toBe(30);
+  });
+});
+
+it("listStatus is partial when a manifest cannot be read", () => {
+  const of = (damaged: readonly object[]) => listStatus({ damaged } as unknown as Listing);
+  expect([of([]), of([{}])]).toEqual([0, 3]);
+});
+
+it("verifyStatus tells damage, what was not seen, and mere notes apart", () => {
+  const of = (...severities: readonly Severity[]) =>
+    verifyStatus(severities.map((severity) => ({ severity }) as unknown as Finding));
+  expect([of(), of("note"), of("note", "unverified"), of("unverified", "damage")]).toEqual([0, 0, 3, 20]);
+});
