@@ -49,7 +49,7 @@ export async function wireBackup(
       directory: broker.directory,
       reader: broker.reader,
       stores: [fileStore(first), ...others.map((each) => fileStore(each))],
-      openSpool: () => localSpool(spoolDirectory),
+      openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
       codec,
       newRepositoryId: randomUUID,
       now: () => new Date(),

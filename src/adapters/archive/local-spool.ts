@@ -8,11 +8,16 @@ import { errnoOf, fileError } from "../store/file-errors.ts";
 import { writeAll } from "../store/file-sync.ts";
 import { ownPrefix, sweepDead } from "../store/ownership.ts";
 
+export interface LocalSpoolOptions {
+  /** `directory` is somebody else's: it stays when the last spool in it is gone. */
+  readonly keepDirectory?: boolean;
+}
+
 /**
  * A private folder below `directory`, made when the first file is. `directory` itself is made when only its last part is missing
- * (TARGET_MISSING otherwise) and removed again with the last spool in it.
+ * (TARGET_MISSING otherwise) and, unless told otherwise, removed again with the last spool in it.
  */
-export function localSpool(directory: string): Spool {
+export function localSpool(directory: string, { keepDirectory = false }: LocalSpoolOptions = {}): Spool {
   let folder: Promise<string> | null = null;
   const growing = new Set<GrowingFile>();
   return {
@@ -26,7 +31,7 @@ export function localSpool(directory: string): Spool {
       if (folder === null) return;
       const made = await folder.catch(() => null);
       if (made !== null) await rm(made, { recursive: true, force: true });
-      await rmdir(directory).catch(() => undefined);
+      if (!keepDirectory) await rmdir(directory).catch(() => undefined);
     },
   };
 }

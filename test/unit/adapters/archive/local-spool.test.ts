@@ -53,6 +53,15 @@ test("the folder is private, and gone with all its files after disposal", async 
   expect(await readdir(directory.join("target"))).toEqual([]);
 });
 
+test("a directory of somebody else's stays", async () => {
+  await using directory = await tempDirectory();
+  {
+    await using spool = localSpool(directory.path, { keepDirectory: true });
+    await spool.create("data");
+  }
+  expect(await readdir(directory.path)).toEqual([]);
+});
+
 test("a released file is removed and may be released again", async () => {
   await using directory = await tempDirectory();
   await using spool = localSpool(directory.path);
