@@ -124,6 +124,7 @@ describe("resolveSettings", () => {
     [{ flags: { auth: "magic" } }, '--auth: "magic" is none of plain, external', ""],
     [{ flags: { url: ["http://x"] } }, '--url: "http://x" does not begin with amqp:// or amqps://', ""],
     [{ flags: { url: ["rabbit"] } }, '--url: "rabbit" is not a URL', ""],
+    [{ flags: { url: ["amqp://u:12/secret@h"] } }, "--url: has an @ behind a /: write / as %2F", ""],
     [{ env: { MQBACKUP_URL: "amqp//u:secret@h" } }, 'MQBACKUP_URL: "amqp//u:***@h" is not a URL', ""],
     [{ env: { MQBACKUP_URL: "u:secret/@@h/v" } }, 'MQBACKUP_URL: "u:***@h/v" is not a URL', ""],
     [{ env: { MQBACKUP_URL: "amqp://u:se/cret@h" } }, 'MQBACKUP_URL: "amqp://u:***@h" is not a URL', ""],
