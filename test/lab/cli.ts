@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir } from "node:fs/promises";
 import path from "node:path";
-import { tempDirectory, type TempDirectory } from "./temp.ts";
+import { filesBelow, tempDirectory, type TempDirectory } from "./temp.ts";
 import { until } from "./until.ts";
 
 const BIN = path.resolve(import.meta.dirname, "../../bin/mqbackup.js");
@@ -26,6 +26,8 @@ export interface CliResult {
   readonly stderr: string;
   /** What the process has left in its TMPDIR: nothing, when it cleans up. */
   readonly leftovers: readonly string[];
+  /** Files it has left in its HOME. */
+  readonly home: readonly string[];
 }
 
 export interface RunningCli extends AsyncDisposable {
@@ -85,8 +87,9 @@ async function resultOf(
 ): Promise<CliResult> {
   await once(child, "close");
   const leftovers = await readdir(home.join("tmp"));
+  const left = await filesBelow(home.join("home"));
   await home[Symbol.asyncDispose]();
-  return { status: child.exitCode, signal: child.signalCode, ...printed, leftovers };
+  return { status: child.exitCode, signal: child.signalCode, ...printed, leftovers, home: left };
 }
 
 function ended(child: ChildProcess): boolean {

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -17,4 +17,13 @@ export async function tempDirectory(): Promise<TempDirectory> {
     join: (...parts) => path.join(directory, ...parts),
     [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true, maxRetries: 3 }),
   };
+}
+
+/** Relative paths of all files below a directory, in order; links and the like count as files. */
+export async function filesBelow(directory: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const name of await readdir(directory, { recursive: true })) {
+    if (!(await lstat(path.join(directory, name))).isDirectory()) files.push(name);
+  }
+  return files.toSorted();
 }

@@ -4,6 +4,11 @@ import { tempDirectory, type TempDirectory } from "./temp.ts";
 
 const run = promisify(execFile);
 
+/** Makes what `smallDisk` made read-only, or writable again. */
+export async function remount(disk: TempDirectory, mode: "ro" | "rw"): Promise<void> {
+  await run("mount", ["-o", `remount,${mode}`, disk.path]);
+}
+
 /**
  * A file system of `bytes` (rounded up to whole pages), for tests in which the disk gets full: writes beyond fail with
  * ENOSPC. Needs root on Linux and says so. Disposal unmounts and removes it.
