@@ -139,7 +139,7 @@ function urlOf(value: string, protocols: readonly string[]): string {
   const url = URL.canParse(value) ? new URL(value) : null;
   if (url === null || url.hostname === "") throw new RangeError(`${shown} is not a URL`);
   // What was meant as a password would be taken for a virtual host, and shown.
-  if (url.pathname.includes("@")) {
+  if (`${url.pathname}${url.search}${url.hash}`.includes("@")) {
     throw new RangeError("has an @ behind a /: write / as %2F and @ as %40 in passwords and virtual hosts");
   }
   if (!protocols.includes(url.protocol)) {
