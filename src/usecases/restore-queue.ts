@@ -145,7 +145,7 @@ class Sending {
         "RESTORE_REFUSED",
         `${what} has a CC or BCC header, by which it may reach other queues too`,
         {
-          hint: "Restore by --route fanout, or accept that with --accept cc.",
+          hint: "Restore by --route queue, or accept that with --accept cc.",
         },
       );
     }
