@@ -166,6 +166,13 @@ function spending(
   shape: Pick<HoldRecipe, "windowed" | "maxConsumers" | "consumerTimeout">,
   costs: readonly string[],
 ): Readable | Danger {
+  if (limit < 1) {
+    return danger(
+      "delivery-limit",
+      `its delivery limit is ${limit}: on RabbitMQ ${broker.version} whatever is read and given back is deleted or dead-lettered`,
+      "Raise the limit first, or leave the queue out with --exclude.",
+    );
+  }
   const keep = policy.keepDeliveries;
   if (keep === null) {
     return danger(

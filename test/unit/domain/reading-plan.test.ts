@@ -94,6 +94,12 @@ describe("refused, with the danger named", () => {
     expect(verdict.danger).toMatchObject({ code, hint: expect.stringMatching(/\.$/) });
   });
 
+  test.each([-1, 0])("a limit of %s: nothing accepts that the first return deletes all", (limit) => {
+    const queue = { arguments: { "x-delivery-limit": limit } };
+    const verdict = plan("3.10.8", "quorum", queue, { keepDeliveries: 1 });
+    expect(verdict).toMatchObject({ recipe: null, danger: { code: "delivery-limit", flag: null } });
+  });
+
   test("keeping more deliveries than there are", () => {
     expect(plan("4.0.5", "quorum", { deliveryLimit: 3 }, { keepDeliveries: 4 }).danger?.code).toBe(
       "delivery-limit",
@@ -124,6 +130,9 @@ describe("the delivery limit that counts", () => {
     [-1, 7, true, 7],
     [-1, undefined, true, "unlimited"],
     [-1, -1, true, "unlimited"],
+    [3, undefined, false, 3],
+    [-1, undefined, false, -1],
+    [-1, 7, false, -1],
     ["odd", undefined, true, null],
   ] as const)("argument %s, policy %s, 4.0 or newer %s: %s", (argument, policy, since4, expected) => {
     expect(effectiveDeliveryLimit(queue(argument, policy), since4)).toBe(expected);
