@@ -6,7 +6,7 @@ import { text } from "node:stream/consumers";
 import { connect } from "amqplib";
 
 /** Made by the demo, and deleted by it. */
-export const VHOST = "mqbackup-demo";
+const VHOST = "mqbackup-demo";
 
 const MARK = "made by bin/demo of mqbackup, deleted when it ends";
 

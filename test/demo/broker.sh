@@ -12,7 +12,8 @@ provide_broker() {
     if [ -n "${MQBACKUP_TLS_CA:-}" ]; then export NODE_EXTRA_CA_CERTS="$MQBACKUP_TLS_CA"; fi
     return
   fi
-  password=$(node -p 'require("node:crypto").randomBytes(12).toString("hex")')
+  node -p 'require("node:crypto").randomBytes(12).toString("hex")' >broker-password
+  read -r password <broker-password
   configure
   if docker_broker; then return; fi
   if ! rabbitmq_server >/dev/null; then install_rabbitmq; fi
@@ -40,22 +41,26 @@ docker_broker() {
   say "starting RabbitMQ 4.3 in a container"
   local labels=()
   if [ "$keep" = no ]; then # sweep.sh removes it when this process is killed
-    labels=(--label mqbackup-lab=1 --label "mqbackup-lab.host=$(hostname)" --label "mqbackup-lab.owner=$$"
+    labels=(--label mqbackup-lab=1 --label "mqbackup-lab.host=$HOSTNAME" --label "mqbackup-lab.owner=$$"
       --label mqbackup-lab.owner-started=unknown)
   fi
-  container=$(docker create --publish 127.0.0.1::5672 --publish 127.0.0.1::15672 "${labels[@]+"${labels[@]}"}" \
-    "${MQBACKUP_IMAGE_4_3:-mqbackup-lab/rabbitmq:4.3}") || fail "docker create failed"
-  if ! start_container; then fail "the container does not start"; fi
-  use_ports "$(port_of 5672)" "$(port_of 15672)"
+  container="mqbackup-demo-$$"
+  start_container "${labels[@]+"${labels[@]}"}" >start.log 2>&1 || fail "the container does not start: $(tail -n 1 start.log)"
+  local amqp http
+  read -r amqp <amqp-port
+  read -r http <http-port
+  use_ports "${amqp##*:}" "${http##*:}"
 }
 
 start_container() {
-  docker cp rabbitmq.conf "$container:/etc/rabbitmq/rabbitmq.conf" >/dev/null 2>&1 &&
-    docker cp enabled_plugins "$container:/etc/rabbitmq/enabled_plugins" >/dev/null 2>&1 &&
-    docker start "$container" >/dev/null
+  docker create --name "$container" "$@" --publish 127.0.0.1::5672 --publish 127.0.0.1::15672 \
+    "${MQBACKUP_IMAGE_4_3:-mqbackup-lab/rabbitmq:4.3}" &&
+    docker cp rabbitmq.conf "$container:/etc/rabbitmq/rabbitmq.conf" &&
+    docker cp enabled_plugins "$container:/etc/rabbitmq/enabled_plugins" &&
+    docker start "$container" &&
+    docker port "$container" 5672 >amqp-port &&
+    docker port "$container" 15672 >http-port
 }
-
-port_of() { docker port "$container" "$1" | head -n 1 | sed 's/.*://'; }
 
 # The program itself where there is one: Debian's rabbitmq-server in PATH runs as its own user only.
 rabbitmq_server() {
@@ -86,9 +91,9 @@ allow_services() {
 }
 
 installed_broker() {
-  local ports amqp http distribution
-  ports=$(node "$root/test/demo/free-ports.js" 4)
-  read -r amqp http distribution node_epmd <<<"$ports"
+  local amqp http distribution
+  node "$root/test/demo/free-ports.js" 4 >ports
+  read -r amqp http distribution node_epmd <ports
   say "starting a node of the installed RabbitMQ"
   mkdir home data
   cat >>rabbitmq.conf <<TEXT
@@ -107,7 +112,7 @@ TEXT
 
 stop_broker() {
   allow_services
-  if [ -n "$container" ]; then docker rm --force --volumes "$container" >/dev/null || true; fi
+  if [ -n "$container" ]; then docker rm --force --volumes "$container" >/dev/null 2>&1 || true; fi
   if [ -n "$node" ]; then
     kill -TERM -- "-$node" 2>/dev/null || true
     wait "$node" 2>/dev/null || true
@@ -117,7 +122,7 @@ stop_broker() {
 
 how_to_remove() {
   if [ -n "$container" ]; then
-    echo "  docker rm --force --volumes ${container:0:12}"
+    echo "  docker rm --force --volumes $container"
   elif [ -n "$node" ]; then
     echo "  kill -- -$node; ERL_EPMD_PORT=$node_epmd epmd -kill"
   else

@@ -16,6 +16,8 @@ import { sectionText, watchSections } from "./wire.js";
 const [step = "", file = ""] = process.argv.slice(2);
 const remembered = () => JSON.parse(readFileSync(file, "utf8"));
 const remember = (what) => writeFileSync(file, JSON.stringify(what));
+// Whoever read this has gone: bin/demo notices too.
+process.stdout.on("error", () => process.exit(1));
 const say = (line) => process.stdout.write(`${line}\n`);
 
 const STEPS = {
