@@ -22,10 +22,14 @@ export interface SealedSegment {
   readonly sha256: string;
   /** 16 bytes a record, in order; empty when the segment holds no records (definitions, index). */
   readonly fingerprints: Uint8Array;
+  /** Gives the memory of `frames` back for the next segment: they must not be looked at afterwards. Need not be called. */
+  release(): void;
 }
 
 /** Turns segments into stored frames and back; the heavy work, possibly on other threads. Disposing ends the threads. */
 export interface SegmentCodec extends AsyncDisposable {
+  /** Memory for a segment that is to be sealed, exactly so large; it may hold what a segment before it held. */
+  memory(bytes: number): Uint8Array;
   /** Records inside: fingerprints are taken. At most `parallel` calls make progress at once; more wait. */
   sealRecords(segment: PlainSegment): Promise<SealedSegment>;
   /** Any other tar entry: no fingerprints. */

@@ -9,7 +9,7 @@ import { appendEntry, END_OF_ARCHIVE, endArchive, plainEntry, volumeName } from 
 
 export interface ArchiveWriterOptions {
   readonly spool: Pick<Spool, "create">;
-  readonly codec: Pick<SegmentCodec, "sealRecords" | "sealEntry">;
+  readonly codec: Pick<SegmentCodec, "memory" | "sealRecords" | "sealEntry">;
   /** A volume is closed before it would grow past this; one segment larger than that makes a volume of its own. */
   readonly volumeBytes: number;
   /** Unix time of the tar entries, seconds. */
@@ -54,6 +54,11 @@ export class ArchiveWriter implements AsyncDisposable {
 
   constructor(options: ArchiveWriterOptions) {
     this.#options = options;
+  }
+
+  /** For the next segment of a queue; it need not be used. */
+  segmentMemory(bytes: number): Uint8Array {
+    return this.#options.codec.memory(bytes);
   }
 
   /** `folder` as `queueFolder` makes it. The segment's memory is handed over. */
@@ -122,7 +127,9 @@ export class ArchiveWriter implements AsyncDisposable {
     if (this.#open !== null && this.#open.file.bytes + bytes > volumeBytes) await this.#closeVolume();
     this.#open ??= await this.#openVolume();
     const { number, file } = this.#open;
-    return { volume: number, ...(await appendEntry(file, sealed)) };
+    const place = await appendEntry(file, sealed);
+    sealed.release();
+    return { volume: number, ...place };
   }
 
   async #openVolume(): Promise<OpenVolume> {

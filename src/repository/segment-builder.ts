@@ -6,25 +6,30 @@ import type { MessageRecord } from "../domain/message.ts";
 /** Segments are padded to blocks of this size with zero bytes, as tar entries are. */
 const BLOCK_BYTES = 512;
 
-/** A segment and its padding in memory of its own, which may be transferred to another thread. */
+/** A segment and its padding in memory of its own, to be handed on to a codec. */
 export interface BuiltSegment {
-  readonly padded: Uint8Array<ArrayBuffer>;
+  readonly padded: Uint8Array;
   /** Bytes of the segment without the padding. */
   readonly plainBytes: number;
   readonly records: number;
 }
 
-/** Copies records back to back until a segment is full. Memory is taken at the first record and handed over by `take`. */
+/** Copies records back to back until a segment is full. Memory is got at the first record and handed over by `take`. */
 export class SegmentBuilder {
   readonly #limitBytes: number;
-  #buffer: Uint8Array<ArrayBuffer> | null = null;
-  #view = new DataView(new ArrayBuffer(0));
+  readonly #memory: (bytes: number) => Uint8Array;
+  #buffer: Uint8Array | null = null;
+  #view: DataView = new DataView(new ArrayBuffer(0));
   #plainBytes = 0;
   #records = 0;
 
-  /** `limitBytes`: of a segment with its header. A record beyond it gets a segment of its own. */
-  constructor(limitBytes: number) {
+  /**
+   * `limitBytes`: of a segment with its header. A record beyond it gets a segment of its own.
+   * `memory` gives memory of its own, which need not be zeroed.
+   */
+  constructor(limitBytes: number, memory: (bytes: number) => Uint8Array = newMemory) {
     this.#limitBytes = limitBytes;
+    this.#memory = memory;
   }
 
   /** Records appended since the last `take`. */
@@ -60,15 +65,18 @@ export class SegmentBuilder {
     return built;
   }
 
-  #open(firstRecordBytes: number): Uint8Array<ArrayBuffer> {
+  #open(firstRecordBytes: number): Uint8Array {
     const capacity = paddedBytes(Math.max(this.#limitBytes, SEGMENT_HEADER_BYTES + firstRecordBytes));
-    // Not zeroed: every byte handed over is written, by a record or as padding.
-    const { buffer } = Buffer.allocUnsafeSlow(capacity);
-    this.#buffer = new Uint8Array(buffer);
-    this.#view = new DataView(buffer);
+    // Every byte handed over is written, by a record or as padding.
+    this.#buffer = this.#memory(capacity);
+    this.#view = new DataView(this.#buffer.buffer, this.#buffer.byteOffset, capacity);
     this.#plainBytes = writeSegmentHeader(this.#view);
     return this.#buffer;
   }
+}
+
+function newMemory(bytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(bytes);
 }
 
 function paddedBytes(plainBytes: number): number {

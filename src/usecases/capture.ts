@@ -157,7 +157,9 @@ async function copy(
   archive: QueueArchive,
   context: CaptureContext,
 ): Promise<Tally> {
-  const builder = new SegmentBuilder(context.request.segmentBytes);
+  const builder = new SegmentBuilder(context.request.segmentBytes, (bytes) =>
+    context.archive.segmentMemory(bytes),
+  );
   let messages = 0;
   let bodyBytes = 0;
   let first: number | undefined;

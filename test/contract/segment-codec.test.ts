@@ -172,6 +172,26 @@ describe.each(implementations)("%s", (_name, open) => {
     expect(opened.map((bytes) => sha256(bytes))).toEqual(plains.map((plain) => sha256(plain)));
   });
 
+  it("gives memory that nothing else uses, however late the frames before are released", async () => {
+    const unreleased: { sealed: SealedSegment; plain: Buffer }[] = [];
+    for (let i = 0; i < 40; i++) {
+      const memory = codec.memory(i % 5 === 0 ? 1024 : 300_032);
+      expect(memory).toHaveLength(i % 5 === 0 ? 1024 : 300_032);
+      memory.set(someBytes(memory.length));
+      const plain = Buffer.from(memory);
+      const segment = { entryName: NAME, modifiedAt: MODIFIED_AT, padded: memory, plainBytes: plain.length };
+      unreleased.push({ sealed: await codec.sealEntry(segment), plain });
+      for (const { sealed, plain: expected } of unreleased) {
+        const opened = await codec.open(sealed.frames, {
+          sha256: sealed.sha256,
+          plainBytes: expected.length,
+        });
+        expect(expected.equals(opened)).toBe(true);
+      }
+      if (i % 3 === 2) for (const { sealed } of unreleased.splice(0, 2)) sealed.release();
+    }
+  });
+
   describe("refuses", () => {
     const plain = someBytes(1000);
     let frames: Uint8Array;
@@ -291,6 +311,20 @@ describe("threadedCodec", () => {
     const sealing = codec.sealRecords(segment);
     expect(segment.padded).toHaveLength(0);
     await expect(sealing).resolves.toHaveProperty("fingerprints");
+  });
+
+  it("uses its memory again and again", async () => {
+    await using codec = await threadedCodec({ level: 1 });
+    const used = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 10; i++) {
+      const padded = codec.memory(512_000).fill(i);
+      used.add(padded.buffer);
+      const segment = { entryName: NAME, modifiedAt: MODIFIED_AT, padded, plainBytes: padded.length };
+      const sealed = await codec.sealEntry(segment);
+      sealed.release();
+      sealed.release();
+    }
+    expect(used.size).toBe(1);
   });
 
   it("lets the calling thread go on meanwhile", async () => {

@@ -1,10 +1,16 @@
 import { BackupError } from "../../domain/errors.ts";
 import type { ErrorCode } from "../../domain/errors.ts";
-import type { PlainSegment, SealedSegment } from "../../ports/segment-codec.ts";
+import type { PlainSegment } from "../../ports/segment-codec.ts";
+import type { Sealed, SealKind } from "./inline-codec.ts";
 
 /** What is asked of a sealing thread, one at a time, and what it answers. */
 export type SealJob =
-  | { readonly kind: "sealRecords" | "sealEntry"; readonly segment: PlainSegment }
+  | {
+      readonly kind: SealKind;
+      readonly segment: PlainSegment;
+      /** For the frames, where it is large enough. */
+      readonly memory: SharedArrayBuffer | null;
+    }
   | {
       readonly kind: "open";
       readonly frames: Uint8Array;
@@ -12,7 +18,7 @@ export type SealJob =
     };
 
 export type SealAnswer =
-  { readonly sealed: SealedSegment } | { readonly opened: Uint8Array } | { readonly failed: SentError };
+  { readonly sealed: Sealed } | { readonly opened: Uint8Array } | { readonly failed: SentError };
 
 /** Errors lose their class between threads. */
 export interface SentError {

@@ -1,13 +1,14 @@
 import { Worker } from "node:worker_threads";
 import { BackupError } from "../../domain/errors.ts";
-import { inlineCodec } from "./inline-codec.ts";
+import { inlineCodec, type Sealed, type SealKind } from "./inline-codec.ts";
+import { MemoryPool } from "./memory-pool.ts";
 import { receiveError, toTransfer } from "./seal-job.ts";
 import type { SealAnswer, SealJob } from "./seal-job.ts";
 import type { PlainSegment, SealedSegment, SegmentCodec } from "../../ports/segment-codec.ts";
 
 interface Call {
   readonly job: SealJob;
-  readonly transfer: ArrayBuffer;
+  readonly transfer: readonly ArrayBuffer[];
   resolve(answer: SealAnswer): void;
   reject(error: unknown): void;
 }
@@ -33,11 +34,20 @@ class ThreadedCodec implements SegmentCodec {
   readonly #level: number;
   readonly #threads = new Set<SealThread>();
   readonly #waiting: Call[] = [];
+  readonly #pool = new MemoryPool();
+  /** With builders of segments now. */
+  readonly #lent = new WeakSet<SharedArrayBuffer>();
   #closed = false;
 
   constructor(threads: number, level: number) {
     this.#limit = threads;
     this.#level = level;
+  }
+
+  memory(bytes: number): Uint8Array {
+    const memory = this.#pool.take(bytes);
+    this.#lent.add(memory);
+    return new Uint8Array(memory);
   }
 
   async sealRecords(segment: PlainSegment): Promise<SealedSegment> {
@@ -51,7 +61,7 @@ class ThreadedCodec implements SegmentCodec {
   async open(frames: Uint8Array, expected: { sha256: string; plainBytes: number }): Promise<Uint8Array> {
     // The frames stay the caller's: what is handed over is a copy of just these bytes.
     const copy = new Uint8Array(frames);
-    const answer = await this.#run({ kind: "open", frames: copy, expected }, copy.buffer);
+    const answer = await this.#run({ kind: "open", frames: copy, expected }, [copy.buffer]);
     if ("opened" in answer) return answer.opened;
     throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
   }
@@ -65,14 +75,31 @@ class ThreadedCodec implements SegmentCodec {
     await Promise.all(threads.map(async ({ worker }) => worker.terminate()));
   }
 
-  async #seal(kind: "sealRecords" | "sealEntry", segment: PlainSegment): Promise<SealedSegment> {
+  async #seal(kind: SealKind, segment: PlainSegment): Promise<SealedSegment> {
+    const { buffer } = segment.padded;
+    if (buffer instanceof SharedArrayBuffer && this.#lent.delete(buffer)) {
+      return this.#sealShared(kind, segment, buffer);
+    }
     const padded = toTransfer(segment.padded);
-    const answer = await this.#run({ kind, segment: { ...segment, padded } }, padded.buffer);
-    if ("sealed" in answer) return answer.sealed;
-    throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+    const job = { kind, segment: { ...segment, padded }, memory: null };
+    const sealed = sealedOf(await this.#run(job, [padded.buffer]));
+    return { ...sealed, release: () => undefined };
   }
 
-  async #run(job: SealJob, transfer: ArrayBuffer): Promise<SealAnswer> {
+  /** After a failure the memory is dropped: a thread may still write to it. */
+  async #sealShared(kind: SealKind, segment: PlainSegment, plain: SharedArrayBuffer): Promise<SealedSegment> {
+    const memory = this.#pool.take(mostFrameBytes(plain.byteLength));
+    const sealed = sealedOf(await this.#run({ kind, segment, memory }, []));
+    this.#pool.giveBack(plain);
+    let released = false;
+    const release = (): void => {
+      if (!released) this.#pool.giveBack(memory);
+      released = true;
+    };
+    return { ...sealed, release };
+  }
+
+  async #run(job: SealJob, transfer: readonly ArrayBuffer[]): Promise<SealAnswer> {
     if (this.#closed) throw closed();
     const answer = await new Promise<SealAnswer>((resolve, reject) => {
       this.#waiting.push({ job, transfer, resolve, reject });
@@ -127,7 +154,7 @@ class ThreadedCodec implements SegmentCodec {
 /** Only a thread at work keeps the process alive. */
 function begin(thread: SealThread, call: Call): void {
   try {
-    thread.worker.postMessage(call.job, [call.transfer]);
+    thread.worker.postMessage(call.job, call.transfer);
     thread.call = call;
     thread.worker.ref();
   } catch (error) {
@@ -142,6 +169,16 @@ function end(thread: SealThread): Call | null {
   thread.call = null;
   thread.worker.unref();
   return call;
+}
+
+function sealedOf(answer: SealAnswer): Sealed {
+  if ("sealed" in answer) return answer.sealed;
+  throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+}
+
+/** At least what zstd may need for the worst; a round figure, so that all segments of a run need the same. */
+function mostFrameBytes(plainBytes: number): number {
+  return plainBytes + Math.ceil(plainBytes / 128) + 1024;
 }
 
 function closed(): BackupError {

@@ -3,34 +3,24 @@ import zstd from "zstd-napi/binding.js";
 import { BackupError } from "../../domain/errors.ts";
 import { frameContentBytes } from "./zstd-frame.ts";
 
-/** Memory kept between calls, enough for segments of the usual size. */
-const SCRATCH_BYTES = 17 * 1024 * 1024;
-
 /** A block takes at least four bytes of a frame and gives at most 128 KiB: no frame can hold more than this for each of its bytes. */
 const MAX_BYTES_PER_BYTE = 32 * 1024;
 
 /** Makes one frame of one piece, with its content size and a checksum. */
 export class ZstdCompressor {
   readonly #context = new zstd.CCtx();
-  #scratch: Buffer | null = null;
 
   constructor(level: number) {
     this.#context.setParameter(zstd.CParameter.compressionLevel, level);
     this.#context.setParameter(zstd.CParameter.checksumFlag, 1);
   }
 
-  /** Gives memory of its own, which may be transferred. */
-  compress(plain: Uint8Array): Uint8Array {
+  /** The frame lies at the start of `memory` where that is large enough, else of memory of its own. */
+  compress(plain: Uint8Array, memory: SharedArrayBuffer | null = null): Uint8Array {
     const bound = zstd.compressBound(plain.length);
-    if (bound > SCRATCH_BYTES) return this.#compressHuge(plain, bound);
-    this.#scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-    return new Uint8Array(this.#scratch.subarray(0, this.#context.compress2(this.#scratch, plain)));
-  }
-
-  #compressHuge(plain: Uint8Array, bound: number): Uint8Array {
-    const target = Buffer.allocUnsafeSlow(bound);
-    const frame = target.subarray(0, this.#context.compress2(target, plain));
-    return frame.length < 0.75 * bound ? new Uint8Array(frame) : frame;
+    const target =
+      memory !== null && memory.byteLength >= bound ? memory : Buffer.allocUnsafeSlow(bound).buffer;
+    return new Uint8Array(target, 0, this.#context.compress2(new Uint8Array(target), plain));
   }
 }
 
