@@ -67,7 +67,7 @@ export interface QueueCursor extends AsyncIterable<readonly MessageRecord[]>, As
    * when the broker has done it. Throws BROKER_LOST when what was held had gone back by itself.
    */
   settle(outcome: "requeue" | "consume"): Promise<void>;
-  /** Ends the iteration before the cut with this reason (its `messages` is filled in) and gives everything back. */
+  /** Ends the iteration before the cut with this reason (its `messages` is filled in); what is held goes back as at the cut. */
   stop(gap: Gap): void;
   /** When the messages went back or were removed; null: not yet. */
   readonly releasedAt: Date | null;

@@ -254,12 +254,17 @@ describe("delivery limits", () => {
     for (let i = 0; i < 30; i++) {
       const reading = await readQueue(vhost, "q", recipe);
       if (reading.gaps.length === 0) complete += 1;
-      else expect(reading.gaps).toMatchObject([{ code: "DELIVERIES_SPENT", messages: 500 }]);
+      else {
+        expect(reading.gaps).toMatchObject([{ code: "DELIVERIES_SPENT", messages: 499 }]);
+        expect(reading.notes).toContainEqual(expect.stringMatching(/another order/));
+      }
       await untilReady(vhost, "q", 500);
       if (reading.gaps.length > 0) break;
     }
     expect(complete).toBe(16);
-    expect(firstDifference((await drain(vhost, "q")).map(bodyOnly), filled)).toBeUndefined();
+    // The one message that was looked at went behind the others; to keep its place all would have had to pay.
+    const rotated = [...filled.slice(1), ...filled.slice(0, 1)];
+    expect(firstDifference((await drain(vhost, "q")).map(bodyOnly), rotated)).toBeUndefined();
   });
 
   test("4.3: messages at their limit are named, and stay", async () => {

@@ -6,6 +6,7 @@ export const REPLY = {
   notFound: 404,
   resourceLocked: 405,
   preconditionFailed: 406,
+  internalError: 541,
 } as const;
 
 /** Of a channel or connection error by amqplib; null when it is none of these. */

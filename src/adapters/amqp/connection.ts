@@ -112,10 +112,7 @@ async function abortable(
   const aborted = new Promise<never>((_, reject) => {
     onAbort = () => {
       reject(signal.reason);
-      attempt.then(
-        (model) => model.close().catch(() => undefined),
-        () => undefined,
-      );
+      attempt.then(closeUnused, () => undefined);
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
@@ -127,6 +124,12 @@ async function abortable(
   }
 }
 
+function closeUnused(model: ChannelModel): void {
+  // Without a listener an error would end the process.
+  model.on("error", () => undefined);
+  closeWithin(model, CLOSE_TIMEOUT_MS).catch(() => undefined);
+}
+
 function wrap(model: ChannelModel, url: string): AmqpConnection {
   const raw = rawConnection(model);
   const listeners: ((error: BackupError) => void)[] = [];
@@ -136,6 +139,8 @@ function wrap(model: ChannelModel, url: string): AmqpConnection {
   // amqplib says "error" first and "close" always, also after our own close.
   model.on("error", (error: unknown) => (cause = error));
   model.on("close", (error: unknown) => {
+    // amqplib only ends its side; towards a host that is gone the socket would stay for minutes.
+    setTimeout(() => raw.stream.destroy(), LINGER_MS).unref();
     if (lost) return;
     lost = lostError(error ?? cause, url);
     if (closing) return;
@@ -172,11 +177,13 @@ function wrap(model: ChannelModel, url: string): AmqpConnection {
 }
 
 const CLOSE_TIMEOUT_MS = 5000;
+const LINGER_MS = 1000;
 
 /** A broker that does not answer the farewell must not hold up the end of the run: the socket is then torn down. */
 async function closeWithin(model: ChannelModel, timeoutMs: number): Promise<void> {
   const raw = rawConnection(model);
-  const timer = setTimeout(() => raw.stream.destroy(), timeoutMs);
+  // With an error, or amqplib would not notice and beat on.
+  const timer = setTimeout(() => raw.stream.destroy(new Error("no answer to the farewell")), timeoutMs);
   const destroyed = new Promise<void>((resolve) => raw.stream.once("close", resolve));
   try {
     await Promise.race([model.close(), destroyed]);

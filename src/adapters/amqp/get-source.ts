@@ -1,6 +1,6 @@
 import type { DeliverySource } from "./delivery-source.ts";
 import type { HeldChannel } from "./held-channel.ts";
-import { channelNumber, writeFrames, type RawConnection } from "./raw-connection.ts";
+import { writeFrames, type RawConnection } from "./raw-connection.ts";
 
 /** Requests on their way at once; one at a time would cost a round trip a message. */
 const GETS_AT_ONCE = 64;
@@ -12,10 +12,10 @@ export function getRequests(
   queue: string,
   messages: number,
 ): DeliverySource {
-  const channel = channelNumber(held.channel);
-  const frame = basicGet(channel, queue);
+  const frame = basicGet(held.number, queue);
   let requested = 0;
   return {
+    slices: [],
     get capacity() {
       return requested;
     },
@@ -25,7 +25,7 @@ export function getRequests(
     add() {
       const count = Math.min(GETS_AT_ONCE, messages - requested);
       requested += count;
-      writeFrames(raw, channel, Buffer.concat(Array.from({ length: count }, () => frame)));
+      writeFrames(raw, held.number, Buffer.concat(Array.from({ length: count }, () => frame)));
       return Promise.resolve();
     },
     cancelAll: () => Promise.resolve(),

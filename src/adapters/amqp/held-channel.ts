@@ -1,14 +1,20 @@
 import type { Channel } from "amqplib";
-import { BackupError, hasCode } from "../../domain/errors.ts";
-import { describeQueue, type QueueAddress } from "../../domain/queue.ts";
-import { brokerText, REPLY, replyCode } from "./amqp-errors.ts";
+import type { QueueAddress } from "../../domain/queue.ts";
 import type { AmqpConnection } from "./connection.ts";
+import { channelEnd, queueError, type ChannelEnd } from "./queue-error.ts";
+import { channelNumber } from "./raw-connection.ts";
 
-/** Why a channel ended without our closing it. */
-export interface ChannelEnd {
-  readonly code: number | null;
-  /** The broker's words. */
-  readonly text: string;
+/** What the broker does to a held channel of its own accord. Either way it has everything back. */
+export interface ChannelWatcher {
+  /** The channel or the connection ended. */
+  ended(end: ChannelEnd): void;
+  /** A consumer was cancelled. */
+  cancelled(): void;
+}
+
+export interface QueueCount {
+  readonly ready: number;
+  readonly consumers: number;
 }
 
 /**
@@ -16,68 +22,110 @@ export interface ChannelEnd {
  * the broker has everything back.
  */
 export class HeldChannel {
-  readonly channel: Channel;
+  readonly number: number;
+  readonly #channel: Channel;
   readonly #queue: QueueAddress;
+  #watcher: ChannelWatcher | null = null;
   #ended: ChannelEnd | null = null;
+  #closed = false;
+  #cancelled = false;
 
-  constructor(
-    connection: AmqpConnection,
-    channel: Channel,
-    queue: QueueAddress,
-    onEnd: (end: ChannelEnd) => void,
-  ) {
-    this.channel = channel;
+  static async open(connection: AmqpConnection, queue: QueueAddress): Promise<HeldChannel> {
+    return new HeldChannel(connection, await connection.openChannel(), queue);
+  }
+
+  private constructor(connection: AmqpConnection, channel: Channel, queue: QueueAddress) {
+    this.#channel = channel;
     this.#queue = queue;
+    this.number = channelNumber(channel);
     const end = (error: unknown) => {
-      if (this.#ended) return;
-      this.#ended = { code: replyCode(error), text: brokerText(error) };
-      onEnd(this.#ended);
+      if (this.gone) return;
+      this.#ended = channelEnd(error);
+      this.#watcher?.ended(this.#ended);
     };
     channel.on("error", end);
     connection.onLost(end);
   }
 
+  /** True: closed by us or ended by others, nothing is held any more. */
+  get gone(): boolean {
+    return this.#closed || this.#ended !== null;
+  }
+
+  /** Why it ended without our closing it; null: it did not. */
   get ended(): ChannelEnd | null {
     return this.#ended;
   }
 
-  /** Ready messages, exact at this moment. Throws QUEUE_MISSING, QUEUE_REFUSED, QUEUE_BUSY. */
-  async ready(): Promise<number> {
-    return (await this.count()).messageCount;
+  /** Told at once what has happened already. */
+  watch(watcher: ChannelWatcher): void {
+    this.#watcher = watcher;
+    if (this.#ended) watcher.ended(this.#ended);
+    else if (this.#cancelled) watcher.cancelled();
   }
 
-  /** Ready messages and consumers. Throws as `ready`. */
-  async count(): Promise<{ readonly messageCount: number; readonly consumerCount: number }> {
-    return this.call(() => this.channel.checkQueue(this.#queue.name));
+  /** Passive declare. Throws QUEUE_MISSING, QUEUE_REFUSED, QUEUE_BUSY. Of a quorum queue: see quorum-count.ts. */
+  async count(): Promise<QueueCount> {
+    const { messageCount, consumerCount } = await this.#call(() =>
+      this.#channel.checkQueue(this.#queue.name),
+    );
+    return { ready: messageCount, consumers: consumerCount };
   }
 
-  /** Everything unacknowledged on the channel goes back, in bulk: one by one is quadratic on classic queues. */
-  requeueAll(): void {
-    this.channel.nackAll(true);
+  /** Adds a consumer without automatic acknowledgement; its deliveries go to the tap. Throws as `count`. */
+  async consume(tag: string, prefetch: number, details: Readonly<Record<string, unknown>>): Promise<void> {
+    const onMessage = (message: object | null): void => {
+      if (message !== null) return;
+      this.#cancelled = true;
+      this.#watcher?.cancelled();
+    };
+    await this.#call(async () => {
+      await this.#channel.prefetch(prefetch);
+      await this.#channel.consume(this.#queue.name, onMessage, {
+        consumerTag: tag,
+        arguments: { ...details },
+      });
+    });
   }
 
-  /** Everything up to and with this delivery is removed from the queue. */
+  /** Ends a consumer; what it holds stays held. A quorum queue may still have deliveries on their way. */
+  async cancel(tag: string): Promise<void> {
+    await this.#call(() => this.#channel.cancel(tag));
+  }
+
+  /** All held up to and with this delivery goes back, in bulk: one by one is quadratic on classic queues. 0: all. */
+  requeueTo(deliveryTag: number): void {
+    this.#channel.nack(delivered(deliveryTag), true, true);
+  }
+
+  /** All held up to and with this delivery is removed from the queue. */
   acknowledgeTo(deliveryTag: number): void {
-    // amqplib takes a message but uses only its delivery tag.
-    const fields = { deliveryTag, redelivered: false, exchange: "", routingKey: "", consumerTag: "" };
-    this.channel.ack({ fields, properties: NO_PROPERTIES, content: Buffer.alloc(0) }, true);
+    this.#channel.ack(delivered(deliveryTag), true);
   }
 
-  /** Resolves when the broker has closed it, and with that has carried out all that was sent before. */
+  /** Resolves when the broker has closed it, and with that has carried out all that was sent before; or when it is gone anyway. */
   async close(): Promise<void> {
-    if (this.#ended) return;
-    this.#ended = { code: null, text: "closed" };
-    await this.channel.close();
+    if (this.gone) return;
+    this.#closed = true;
+    // amqplib's own promise never settles when the connection is cut in between.
+    const closed = new Promise<void>((resolve) => this.#channel.once("close", resolve));
+    await Promise.race([this.#channel.close().catch(() => undefined), closed]);
   }
 
   /** Runs one request; maps a refusal to what it means for a queue. */
-  async call<T>(request: () => Promise<T>): Promise<T> {
+  async #call<T>(request: () => Promise<T>): Promise<T> {
     try {
       return await request();
     } catch (error) {
       throw queueError(error, this.#queue, this.#ended);
     }
   }
+}
+
+/** amqplib takes a message to settle but uses only its delivery tag. */
+function delivered(deliveryTag: number): Parameters<Channel["ack"]>[0] {
+  const fields = { deliveryTag, redelivered: false, exchange: "", routingKey: "", consumerTag: "" };
+  return { fields, properties: NO_PROPERTIES, content: Buffer.alloc(0) };
 }
 
 const NO_PROPERTIES = {
@@ -96,36 +144,3 @@ const NO_PROPERTIES = {
   appId: undefined,
   clusterId: undefined,
 };
-
-/** What a refused request says of a queue. */
-export function queueError(error: unknown, queue: QueueAddress, end: ChannelEnd | null): BackupError {
-  if (hasCode(error, "INTERRUPTED", "BROKER_LOST")) return error;
-  const code = replyCode(error) ?? end?.code ?? null;
-  const text = brokerText(error);
-  const name = describeQueue(queue);
-  switch (code) {
-    case REPLY.notFound:
-      return new BackupError("QUEUE_MISSING", `${name} does not exist`, {
-        hint: "It may have been deleted or renamed; mqbackup check lists what is there.",
-        cause: error,
-      });
-    case REPLY.accessRefused:
-      if (text.includes("exclusive use")) {
-        return new BackupError("QUEUE_BUSY", `${name} is in exclusive use by another consumer`, {
-          hint: "Read it while that consumer is away.",
-          cause: error,
-        });
-      }
-      return new BackupError("QUEUE_REFUSED", `${name} may not be read: ${text}`, {
-        hint: "The user needs the read permission on it.",
-        cause: error,
-      });
-    case REPLY.resourceLocked:
-      return new BackupError("QUEUE_BUSY", `${name} is locked by another connection: ${text}`, {
-        hint: "An exclusive queue lives and dies with its connection and cannot be backed up.",
-        cause: error,
-      });
-    default:
-      return new BackupError("QUEUE_UNREADABLE", `${name} cannot be read: ${text}`, { cause: error });
-  }
-}

@@ -9,7 +9,7 @@ const RECORD_OVERHEAD = 256;
 /** Holds received records until they are asked for, with bounded memory. */
 export class Inbox {
   readonly #tap: DeliveryTap;
-  #batch: MessageRecord[] = [];
+  #records: MessageRecord[] = [];
   #bytes = 0;
   #closed = false;
   #wake: (() => void) | null = null;
@@ -19,11 +19,11 @@ export class Inbox {
   }
 
   push(record: MessageRecord): void {
-    this.#batch.push(record);
+    this.#records.push(record);
     this.#bytes += record.body.length + record.properties.length + RECORD_OVERHEAD;
     if (this.#bytes > PAUSE_ABOVE) {
       this.#tap.pause();
-      this.wake();
+      this.#stopWaiting();
     }
   }
 
@@ -31,11 +31,15 @@ export class Inbox {
   close(): void {
     this.#closed = true;
     this.#tap.resume();
-    this.wake();
+    this.#stopWaiting();
   }
 
-  /** Lets `next` look again. */
-  wake(): void {
+  /** Lets `next` hand over what there is. */
+  flush(): void {
+    if (this.#records.length > 0) this.#stopWaiting();
+  }
+
+  #stopWaiting(): void {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
@@ -43,14 +47,14 @@ export class Inbox {
 
   /** Something to take now, "idle" after `waitMs` without anything, "end" when closed and empty. */
   async next(waitMs: number): Promise<readonly MessageRecord[] | "idle" | "end"> {
-    if (this.#batch.length === 0 && !this.#closed) await this.#wait(waitMs);
-    if (this.#batch.length > 0) return this.#take();
+    if (this.#records.length === 0 && !this.#closed) await this.#wait(waitMs);
+    if (this.#records.length > 0) return this.#take();
     return this.#closed ? "end" : "idle";
   }
 
   #take(): readonly MessageRecord[] {
-    const batch = this.#batch;
-    this.#batch = [];
+    const batch = this.#records;
+    this.#records = [];
     this.#bytes = 0;
     this.#tap.resume();
     return batch;

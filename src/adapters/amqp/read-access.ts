@@ -2,7 +2,7 @@ import type { BackupError } from "../../domain/errors.ts";
 import type { QueueAddress } from "../../domain/queue.ts";
 import { REPLY, replyCode } from "./amqp-errors.ts";
 import type { AmqpConnection } from "./connection.ts";
-import { queueError } from "./held-channel.ts";
+import { queueError } from "./queue-error.ts";
 
 /**
  * Whether a queue may be read, found out without reading it: a consumer with an argument that cannot be is refused for want of

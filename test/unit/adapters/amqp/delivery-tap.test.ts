@@ -20,7 +20,7 @@ describe("the delivery tap", () => {
           const wire = new Wire();
           const sink = wire.tap(TAPPED);
           const bytes = Buffer.concat(items.map(bytesOf));
-          const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b);
+          const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].toSorted((a, b) => a - b);
           let from = 0;
           for (const to of [...places, bytes.length]) {
             wire.receive(bytes.subarray(from, to));
@@ -64,7 +64,7 @@ describe("the delivery tap", () => {
     tap.listen(OTHER, two);
     const framesOfOne = framesOf(message({ body: Buffer.alloc(500, 1) }), 5, TAPPED);
     const framesOfTwo = framesOf(message({ body: Buffer.alloc(400, 2) }), 5, OTHER);
-    wire.receive(Buffer.concat(framesOfOne.flatMap((frame, i) => [frame, framesOfTwo[i] ?? HEARTBEAT])));
+    wire.receive(Buffer.concat(framesOfOne.flatMap((each, i) => [each, framesOfTwo[i] ?? HEARTBEAT])));
     expect(one.seen).toEqual([shown(message({ body: Buffer.alloc(500, 1) }))]);
     expect(two.seen).toEqual([shown(message({ body: Buffer.alloc(400, 2) }))]);
   });
