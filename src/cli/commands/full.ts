@@ -1,6 +1,7 @@
 import { backup } from "../../usecases/backup.ts";
 import type { BackupResult } from "../../usecases/backup-types.ts";
 import { showBackup } from "../backup-progress.ts";
+import { PARTIAL } from "../exit-status.ts";
 import { openProgress } from "../open-progress.ts";
 import { backupComplaints, backupJson, backupLines, warningLines } from "../render-backup.ts";
 import { verdictJson, verdictRemarks, verdictTable } from "../render-check.ts";
@@ -13,6 +14,8 @@ export const full: RunCommand = async (session) => {
   const result = await take(session);
   const status = backupStatus(result, session.settings.dryRun);
   await (session.settings.dryRun ? printPlan : printBackup)(session, result, status);
+  // What came of it is on standard output; that it broke off belongs on standard error.
+  if (result.failure !== null && status !== PARTIAL) throw result.failure;
   return status;
 };
 

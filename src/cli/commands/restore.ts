@@ -1,5 +1,6 @@
 import type { RestoreResult } from "../../usecases/restore-types.ts";
 import { restore as restoreBackup } from "../../usecases/restore.ts";
+import { PARTIAL } from "../exit-status.ts";
 import { openProgress } from "../open-progress.ts";
 import { planLines, restoreComplaints, restoreJson, restoreLines } from "../render-restore.ts";
 import { restoreCommand } from "../requests.ts";
@@ -16,6 +17,8 @@ export const restore: RunCommand = async (session) => {
   else if (settings.dryRun) await output.printLines(planLines(result, output.paint));
   else if (output.options.quiet) output.complain(restoreComplaints(result, output.paintNote));
   else await output.printLines(restoreLines(result, output.paint));
+  // What came of it is on standard output; that it failed belongs on standard error.
+  if (result.failure !== null && status !== PARTIAL) throw result.failure;
   return status;
 };
 
