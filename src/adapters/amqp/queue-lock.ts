@@ -19,9 +19,17 @@ export interface QueueLock {
 const TRIES = 5;
 const TRY_AGAIN_MS = 300;
 
+/** The type is named because a virtual host may have another default, and only classic queues can be exclusive. */
+const LOCK = {
+  exclusive: true,
+  durable: false,
+  autoDelete: false,
+  arguments: { "x-queue-type": "classic" },
+} as const;
+
 /**
- * Takes the lock. null: the user may not declare it (no configure permission on `mqbackup.lock.*`), so nothing keeps another run
- * away. Throws QUEUE_LOCKED when another connection has it.
+ * Takes the lock. null: it may not be declared (no configure permission on `mqbackup.lock.*`, or the virtual host's limit of queues
+ * is reached), so nothing keeps another run away. Throws QUEUE_LOCKED when another connection has it.
  */
 export async function lockQueue(connection: AmqpConnection, queue: QueueAddress): Promise<QueueLock | null> {
   for (let attempt = 1; ; attempt += 1) {
@@ -39,11 +47,11 @@ async function tryLock(connection: AmqpConnection, queue: QueueAddress): Promise
   const channel = await connection.openChannel();
   const name = lockName(queue);
   try {
-    await channel.assertQueue(name, { exclusive: true, durable: false, autoDelete: false });
+    await channel.assertQueue(name, LOCK);
   } catch (error) {
     if (connection.lost) throw connection.lost;
     const code = replyCode(error);
-    if (code === REPLY.accessRefused) return null;
+    if (code === REPLY.accessRefused || brokerText(error).includes("queue limit")) return null;
     if (code === REPLY.resourceLocked) {
       throw new BackupError(
         "QUEUE_LOCKED",

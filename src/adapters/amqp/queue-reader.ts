@@ -10,7 +10,7 @@ import { lockQueue } from "./queue-lock.ts";
 import type { ReadingSession } from "./reading-session.ts";
 
 /** After an abort the step under way is finished, so that no message is left half looked at; unless the broker is silent. */
-const ABORT_GRACE_MS = 10_000;
+const ABORT_GRACE_MS = 5000;
 
 /** Reads queues over AMQP 0-9-1. Every cursor has a connection of its own: one poison message closes it, and only it. */
 export function amqpQueueReader(endpoint: Omit<AmqpEndpoint, "vhost">): QueueReader {
