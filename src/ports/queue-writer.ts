@@ -50,8 +50,8 @@ export interface QueueWriter extends AsyncDisposable {
  */
 export interface QueuePublication extends AsyncDisposable {
   /**
-   * Resolves when the messages are on their way and few enough are unconfirmed; their bytes may be reused then. Rejects
-   * PUBLISH_UNROUTABLE, PUBLISH_REFUSED (nack, or the channel closed: full queue, user id), BROKER_LOST, BROKER_ALARM (publishers
+   * Resolves when the messages are on their way and few enough are unconfirmed. Their bytes must stay as they are until they are
+   * confirmed. Rejects PUBLISH_UNROUTABLE, PUBLISH_REFUSED (nack, or the channel closed: full queue, user id), BROKER_LOST, BROKER_ALARM (publishers
    * are blocked for long), or with the signal's reason; after an abort `flush` may still be called.
    */
   publish(messages: readonly OutgoingMessage[], options?: Abortable): Promise<void>;

@@ -6,16 +6,8 @@ import type { AmqpConnection } from "./connection.ts";
 import { ConfirmWindow } from "./confirm-window.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
 import { channelError, nackError, returnError } from "./publish-errors.ts";
-import {
-  bodyBytesPerFrame,
-  bodyFrameBytes,
-  headBytes,
-  largestProperties,
-  writeBody,
-  writeHead,
-} from "./publish-frames.ts";
-import type { PublishedMessage } from "./publish-frames.ts";
-import { channelNumber, writeFrames } from "./raw-connection.ts";
+import { framedBytes, largestProperties, PublishFrames, type PublishedMessage } from "./publish-frames.ts";
+import { channelNumber } from "./raw-connection.ts";
 import { skipReturnedProperties } from "./returned-properties.ts";
 
 export interface PublishLimits {
@@ -50,12 +42,11 @@ export class ConfirmPublisher {
   readonly #destination: string;
   readonly #alarm: AlarmWatch;
   readonly #window: ConfirmWindow;
+  readonly #frames: PublishFrames;
   readonly #latency = new LatencyHistogram();
   #failure: Error | null = null;
   #writable = true;
   #wake: (() => void) | null = null;
-  #chunk: Buffer;
-  #filled = 0;
 
   static async open(connection: AmqpConnection, options: PublisherOptions): Promise<ConfirmPublisher> {
     skipReturnedProperties(connection.raw);
@@ -72,7 +63,7 @@ export class ConfirmPublisher {
     this.#destination = options.destination;
     this.#alarm = options.alarm;
     this.#window = new ConfirmWindow(options.limits.windowMessages);
-    this.#chunk = Buffer.allocUnsafeSlow(options.limits.chunkBytes);
+    this.#frames = new PublishFrames(this.#number, this.#frameMax, options.limits.chunkBytes);
     this.#listen();
   }
 
@@ -90,32 +81,25 @@ export class ConfirmPublisher {
     return p50 === null || p99 === null ? null : { p50, p99 };
   }
 
-  /** Resolves when everything is handed to the socket's buffer and the window has room. Views may be reused afterwards. */
+  /** Resolves when everything is handed to the socket and the window has room. Bodies are in use until they are confirmed. */
   async publish(messages: Iterable<PublishedMessage>, options: Abortable = {}): Promise<void> {
     const { signal } = options;
     this.#check(signal);
     for (const message of messages) {
-      const head = headBytes(message);
-      const size = head + bodyFrameBytes(message.body.length, this.#frameMax);
+      const bytes = framedBytes(message, this.#frameMax);
       if (message.properties.length > largestProperties(this.#frameMax))
         throw this.#fail(this.#tooLarge(message));
-      if (!this.#hasRoom(size)) {
-        this.#writeChunk();
-        await this.#until(() => this.#roomy(size), signal);
+      if (!this.#hasRoom(bytes)) {
+        this.#write();
+        await this.#until(() => this.#roomy(bytes), signal);
       }
-      if (this.#filled + size > this.#chunk.length) {
-        this.#writeChunk();
-        await this.#until(() => this.#writable, signal);
-      }
-      this.#window.add(size);
-      if (size <= this.#chunk.length) {
-        const at = writeHead(this.#chunk, this.#filled, this.#number, message);
-        this.#filled = writeBody(this.#chunk, at, this.#number, message.body, this.#frameMax);
-      } else {
-        await this.#publishLarge(message, head);
-      }
+      this.#window.add(bytes);
+      this.#frames.append(message);
+      if (this.#frames.bytes < this.#limits.chunkBytes) continue;
+      this.#write();
+      await this.#until(() => this.#writable, signal);
     }
-    this.#writeChunk();
+    this.#write();
     await this.#until(() => this.#writable, signal);
   }
 
@@ -129,36 +113,20 @@ export class ConfirmPublisher {
     this.#failure ??= new BackupError("INTERNAL", "the publisher is closed");
   }
 
-  /** A message larger than a chunk: written in pieces of about one, with pauses when the socket is behind. */
-  async #publishLarge(message: PublishedMessage, head: number): Promise<void> {
-    const first = Buffer.allocUnsafe(head);
-    writeHead(first, 0, this.#number, message);
-    this.#write(first);
-    const perFrame = bodyBytesPerFrame(this.#frameMax);
-    const step = Math.max(1, Math.floor(this.#limits.chunkBytes / perFrame)) * perFrame;
-    for (let from = 0; from < message.body.length; from += step) {
-      const part = message.body.subarray(from, from + step);
-      const frames = Buffer.allocUnsafeSlow(bodyFrameBytes(part.length, this.#frameMax));
-      writeBody(frames, 0, this.#number, part, this.#frameMax);
-      // Half a message would break the channel: an abort is looked at between messages only.
-      await this.#until(() => this.#writable, undefined);
-      this.#write(frames);
-    }
+  /**
+   * Straight to the socket, not by amqplib's queue for the channel: that takes one buffer per write, and a heartbeat could come
+   * between the pieces of a frame. Here all are written in one go. Nothing else is sent on this channel once it is open.
+   */
+  #write(): void {
+    if (this.#frames.bytes === 0) return;
+    const pieces = this.#frames.take();
+    const { raw } = this.#connection;
+    if (this.#failure || !raw.channels[this.#number]) return;
+    raw.sentSinceLastCheck = true;
+    raw.stream.cork();
+    for (const piece of pieces) this.#writable = raw.stream.write(piece);
+    raw.stream.uncork();
     this.#window.mark(performance.now());
-  }
-
-  #writeChunk(): void {
-    if (this.#filled === 0) return;
-    const frames = this.#chunk.subarray(0, this.#filled);
-    this.#chunk = Buffer.allocUnsafeSlow(this.#limits.chunkBytes);
-    this.#filled = 0;
-    this.#window.mark(performance.now());
-    this.#write(frames);
-  }
-
-  #write(frames: Buffer): void {
-    if (this.#failure) return;
-    this.#writable = writeFrames(this.#connection.raw, this.#number, frames);
   }
 
   #hasRoom(bytes: number): boolean {
@@ -248,7 +216,7 @@ export class ConfirmPublisher {
       this.#window.refuse(this.#window.confirmed + 1);
       this.#fail(returnError(this.#destination, fields));
     });
-    channel.on("drain", () => {
+    this.#connection.raw.stream.on("drain", () => {
       this.#writable = true;
       this.#wake?.();
     });

@@ -22,88 +22,133 @@ const MANDATORY = 1;
 const PUBLISH_FIXED = 9;
 /** Class, weight, body size. */
 const HEADER_FIXED = 12;
+/** Bodies from this size on are not copied: that costs more than a piece of its own. */
+const VIEWED_FROM = 16 * 1024;
 
 /** The largest property section that fits into a header frame, which must not be split. */
 export function largestProperties(frameMax: number): number {
   return frameMax - FRAME_OVERHEAD - HEADER_FIXED;
 }
 
-/** Bytes of the method frame and the header frame. */
-export function headBytes(message: PublishedMessage): number {
+/** Bytes of all frames of a message. */
+export function framedBytes(message: PublishedMessage, frameMax: number): number {
+  return headBytes(message) + message.body.length + bodyFrames(message.body, frameMax) * FRAME_OVERHEAD;
+}
+
+/** Gathers the frames of messages, to be written in few pieces. Small bodies are copied, large ones are views of the message's. */
+export class PublishFrames {
+  readonly #channel: number;
+  readonly #frameMax: number;
+  readonly #chunkBytes: number;
+  #pieces: Uint8Array[] = [];
+  #bytes = 0;
+  #chunk: Buffer;
+  /** Of the chunk, what is in no piece yet. */
+  #from = 0;
+  #to = 0;
+
+  /** @param chunkBytes Memory is taken in portions of this size. */
+  constructor(channel: number, frameMax: number, chunkBytes: number) {
+    this.#channel = channel;
+    this.#frameMax = frameMax;
+    this.#chunkBytes = chunkBytes;
+    this.#chunk = Buffer.allocUnsafeSlow(chunkBytes);
+  }
+
+  /** Of everything appended and not taken. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** basic.publish (mandatory), content header and body. */
+  append(message: PublishedMessage): void {
+    const { body } = message;
+    const copied = body.length < VIEWED_FROM;
+    const overhead = headBytes(message) + bodyFrames(body, this.#frameMax) * FRAME_OVERHEAD;
+    this.#makeRoom(overhead + (copied ? body.length : 0));
+    this.#bytes += overhead + body.length;
+    this.#head(message);
+    const room = this.#frameMax - FRAME_OVERHEAD;
+    for (let at = 0; at < body.length; at += room) {
+      const part = body.length <= room ? body : body.subarray(at, at + room);
+      this.#startFrame(BODY_FRAME, part.length);
+      if (copied) this.#put(part);
+      else {
+        this.#endPiece();
+        this.#pieces.push(part);
+      }
+      this.#chunk[this.#to++] = FRAME_END;
+    }
+  }
+
+  /** The pieces so far, whole frames together, each byte once. */
+  take(): readonly Uint8Array[] {
+    this.#endPiece();
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#bytes = 0;
+    return pieces;
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#to + bytes <= this.#chunk.length) return;
+    this.#endPiece();
+    this.#chunk = Buffer.allocUnsafeSlow(Math.max(this.#chunkBytes, bytes));
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  #endPiece(): void {
+    if (this.#from < this.#to) this.#pieces.push(this.#chunk.subarray(this.#from, this.#to));
+    this.#from = this.#to;
+  }
+
+  #head({ exchange, routingKey, properties, body }: PublishedMessage): void {
+    this.#startFrame(METHOD_FRAME, PUBLISH_FIXED + exchange.length + routingKey.length);
+    const chunk = this.#chunk;
+    this.#to = chunk.writeUInt16BE(BASIC_CLASS, this.#to);
+    this.#to = chunk.writeUInt16BE(BASIC_PUBLISH, this.#to);
+    this.#to = chunk.writeUInt16BE(0, this.#to);
+    chunk[this.#to++] = exchange.length;
+    this.#put(exchange);
+    chunk[this.#to++] = routingKey.length;
+    this.#put(routingKey);
+    chunk[this.#to++] = MANDATORY;
+    chunk[this.#to++] = FRAME_END;
+    this.#startFrame(HEADER_FRAME, HEADER_FIXED + properties.length);
+    this.#to = chunk.writeUInt16BE(BASIC_CLASS, this.#to);
+    this.#to = chunk.writeUInt16BE(0, this.#to);
+    this.#to = chunk.writeUInt32BE(Math.floor(body.length / 2 ** 32), this.#to);
+    this.#to = chunk.writeUInt32BE(body.length % 2 ** 32, this.#to);
+    this.#put(properties);
+    chunk[this.#to++] = FRAME_END;
+  }
+
+  #startFrame(type: number, size: number): void {
+    const chunk = this.#chunk;
+    chunk[this.#to] = type;
+    chunk[this.#to + 1] = this.#channel >>> 8;
+    chunk[this.#to + 2] = this.#channel;
+    this.#to = chunk.writeUInt32BE(size, this.#to + 3);
+  }
+
+  #put(bytes: Uint8Array): void {
+    this.#chunk.set(bytes, this.#to);
+    this.#to += bytes.length;
+  }
+}
+
+function headBytes({ exchange, routingKey, properties }: PublishedMessage): number {
   return (
     2 * FRAME_OVERHEAD +
     PUBLISH_FIXED +
-    message.exchange.length +
-    message.routingKey.length +
+    exchange.length +
+    routingKey.length +
     HEADER_FIXED +
-    message.properties.length
+    properties.length
   );
 }
 
-/** Bytes of so many body bytes in frames. */
-export function bodyFrameBytes(bodyBytes: number, frameMax: number): number {
-  return bodyBytes + Math.ceil(bodyBytes / (frameMax - FRAME_OVERHEAD)) * FRAME_OVERHEAD;
-}
-
-/** Body bytes that one frame can carry. */
-export function bodyBytesPerFrame(frameMax: number): number {
-  return frameMax - FRAME_OVERHEAD;
-}
-
-/** basic.publish (mandatory) and the content header. Returns the offset behind them. */
-export function writeHead(target: Buffer, at: number, channel: number, message: PublishedMessage): number {
-  const { exchange, routingKey, properties, body } = message;
-  let end = startFrame(
-    target,
-    at,
-    METHOD_FRAME,
-    channel,
-    PUBLISH_FIXED + exchange.length + routingKey.length,
-  );
-  end = target.writeUInt16BE(BASIC_CLASS, end);
-  end = target.writeUInt16BE(BASIC_PUBLISH, end);
-  end = target.writeUInt16BE(0, end);
-  end = shortString(target, end, exchange);
-  end = shortString(target, end, routingKey);
-  end = target.writeUInt8(MANDATORY, end);
-  end = target.writeUInt8(FRAME_END, end);
-  end = startFrame(target, end, HEADER_FRAME, channel, HEADER_FIXED + properties.length);
-  end = target.writeUInt16BE(BASIC_CLASS, end);
-  end = target.writeUInt16BE(0, end);
-  end = target.writeUInt32BE(Math.floor(body.length / 2 ** 32), end);
-  end = target.writeUInt32BE(body.length % 2 ** 32, end);
-  target.set(properties, end);
-  return target.writeUInt8(FRAME_END, end + properties.length);
-}
-
-/** Body frames of `body`, none for an empty one. Returns the offset behind them. */
-export function writeBody(
-  target: Buffer,
-  at: number,
-  channel: number,
-  body: Uint8Array,
-  frameMax: number,
-): number {
-  const room = frameMax - FRAME_OVERHEAD;
-  let end = at;
-  for (let from = 0; from < body.length; from += room) {
-    const part = body.length <= room ? body : body.subarray(from, from + room);
-    end = startFrame(target, end, BODY_FRAME, channel, part.length);
-    target.set(part, end);
-    end = target.writeUInt8(FRAME_END, end + part.length);
-  }
-  return end;
-}
-
-function startFrame(target: Buffer, at: number, type: number, channel: number, size: number): number {
-  target[at] = type;
-  target[at + 1] = channel >>> 8;
-  target[at + 2] = channel;
-  return target.writeUInt32BE(size, at + 3);
-}
-
-function shortString(target: Buffer, at: number, bytes: Uint8Array): number {
-  target[at] = bytes.length;
-  target.set(bytes, at + 1);
-  return at + 1 + bytes.length;
+function bodyFrames(body: Uint8Array, frameMax: number): number {
+  return Math.ceil(body.length / (frameMax - FRAME_OVERHEAD));
 }
