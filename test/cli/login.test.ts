@@ -130,11 +130,6 @@ test("without the management API queues are named exactly, and so is their type"
     error: /queue nothing in .* does not exist/,
     hint: /./,
   });
-  // A stream read as a queue would lose its connection: told wrong, it must not harm.
-  await declareQueue(scene.vhost, "log", "stream");
-  await fill(scene.vhost, "log", 20);
-  const wrong = await scene.run([...none, "--queue", "log", "--queue-type", "classic"]);
-  expectFailure(wrong, { status: 1, error: /queue log in/, hint: /./ });
   expect(await scene.committed()).toEqual([]);
   await scene.expectNothingLeft();
   await expectAll(scene.vhost, "q", messages);

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
+import type { Broker } from "../lab/brokers.ts";
 import { expectAll } from "../lab/expect-queue.ts";
 import { createUser, deleteUser } from "../lab/management.ts";
 import { fill } from "../lab/publish.ts";
@@ -55,7 +56,7 @@ describe.each(sharedBrokers())("$version", (broker) => {
     await using scene = await newScene(broker);
     const filled = new Map<string, Awaited<ReturnType<typeof fill>>>();
     for (const type of ["classic", "quorum"] as const) {
-      await declareQueue(scene.vhost, type, type, type === "quorum" ? NO_LIMIT : {});
+      await declareQueue(scene.vhost, type, type, type === "quorum" ? noLimit(broker) : {});
       filled.set(type, await fill(scene.vhost, type, 100));
     }
     await declareQueue(scene.vhost, "stream", "stream");
@@ -106,14 +107,24 @@ test("a restore without the right to write is refused by name, and publishes not
   await using user = await userWith(scene, { ...RESTORE_USER, write: "^$" });
   for (const way of [[], ["--route", "default"], ["--route", "exchange"]]) {
     const result = await scene.run(["restore", "--id", id, "--append", ...way], { env: user.env });
-    expectFailure(result, { status: 1, error: /queue q in .*ACCESS_REFUSED/, hint: /permission/ });
+    // Some versions refuse a look at the queue, others only the publishing.
+    const stdout = result.stdout === "" ? /^$/ : /^q in \S+ +failed +0 +30 /m;
+    expectFailure(result, {
+      status: 1,
+      error: /ACCESS_REFUSED/,
+      hint: /permission|Give the user/,
+      stdout,
+      before: /^q: failed/,
+    });
   }
   await scene.expectNothingLeft();
   await expectAll(scene.vhost, "q", messages);
 });
 
-/** Reading costs nothing on any version. */
-const NO_LIMIT = { "x-delivery-limit": -1 };
+/** So that reading costs no deliveries. */
+function noLimit({ version }: Broker): Readonly<Record<string, unknown>> {
+  return version.startsWith("3.") ? {} : { "x-delivery-limit": -1 };
+}
 
 interface LabUser extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
