@@ -18,15 +18,17 @@ const TRIES = 5;
  */
 export async function proveNackIsFree(look: FirstLook, taken: Look, queue: QueueAddress): Promise<Look> {
   let seen = taken;
-  // A publisher may have sent such a header: it proves nothing.
-  let published: number | null = null;
+  // A publisher may have sent such a header: then it must change.
+  let before: number | null | undefined;
+  let same = 0;
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     if (!seen.first) return seen;
     const { redelivered, properties } = seen.first.delivery;
     const { acquiredCount } = stripAnnotations(properties);
-    if (redelivered && acquiredCount !== null && acquiredCount !== published) return seen;
-    if (redelivered) throw unsafe(queue);
-    published = acquiredCount;
+    if (redelivered && acquiredCount !== null && acquiredCount !== before) return seen;
+    if (redelivered && acquiredCount === before) same += 1;
+    if (redelivered && (acquiredCount === null || same > 1)) throw unsafe(queue);
+    before = acquiredCount;
     seen = await look.again();
   }
   throw new BackupError(
