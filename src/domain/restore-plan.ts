@@ -138,12 +138,12 @@ export function unknownResume(
 /** The queue as it was, by the backup; null when the backup cannot tell (AMQP-only mode). */
 function declarationOf({ source, destination }: RestoreTarget): QueueDeclaration | null {
   if (source.durable === null || source.type === "unknown" || source.type === "other") return null;
-  const type = source.type === "classic" ? {} : { "x-queue-type": source.type };
   return {
     ...destination,
     durable: source.durable,
     autoDelete: source.autoDelete ?? false,
-    arguments: { ...type, ...source.arguments },
+    // Always said: without it the virtual host's default type decides. Brokers take a declaration without it for the same queue.
+    arguments: { "x-queue-type": source.type, ...source.arguments },
   };
 }
 

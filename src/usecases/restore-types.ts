@@ -40,7 +40,7 @@ export interface RestoreCommand extends RestoreRequest {
 
 export interface RestoreResult {
   readonly backup: string;
-  /** Without credentials; null before the first virtual host was entered. */
+  /** Without credentials. */
   readonly broker: string;
   readonly dryRun: boolean;
   readonly plan: RestorePlan;

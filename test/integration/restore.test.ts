@@ -8,7 +8,7 @@ import { messages } from "../fakes/sample-backup.ts";
 import { openChannel } from "../lab/channel.ts";
 import { firstDifference } from "../lab/compare.ts";
 import { drain, drainStream } from "../lab/drain.ts";
-import { createUser, deleteUser, managementGet, type UserRequest } from "../lab/management.ts";
+import { createUser, deleteUser, management, managementGet, type UserRequest } from "../lab/management.ts";
 import { declareQueue, readyCount } from "../lab/queues.ts";
 import { labBackup } from "../lab/restore.ts";
 import { sharedBrokers } from "../lab/shared-brokers.ts";
@@ -72,6 +72,14 @@ describe.each(sharedBrokers())("restore on $version", (broker) => {
     await lane.channel.waitForConfirms();
     expect(await readyCount(vhost, "q")).toBe(4);
     expect(await readyCount(vhost, "there")).toBe(3);
+  });
+
+  test("a classic queue stays one where quorum is the default", async () => {
+    await using vhost = await freshVhost(broker);
+    await management(broker, "PUT", `/api/vhosts/${vhost.name}`, { default_queue_type: "quorum" });
+    const backup = await labBackup([{ name: "q", records: messages(3) }]);
+    expect((await backup.restore(vhost)).failure).toBeNull();
+    expect(await managementGet(broker, `/api/queues/${vhost.name}/q`)).toMatchObject({ type: "classic" });
   });
 
   test("a renamed queue gets no bindings, and existing exchanges stay as they are", async () => {
@@ -234,10 +242,6 @@ function direct(queue: string, number: number): MessageRecord {
     routingKey: Buffer.from(queue),
     body: Buffer.from(`${number}`),
   };
-}
-
-function text(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString();
 }
 
 const exchange = (name: string): Definitions["exchanges"][number] => ({

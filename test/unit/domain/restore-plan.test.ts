@@ -36,6 +36,11 @@ describe("restore plan", () => {
     });
   });
 
+  it("says the type of a classic queue, whatever the virtual host's default is", () => {
+    const [planned] = plan([queue("q")], {}, [MISSING]).queues;
+    expect(planned?.declare?.arguments).toEqual({ "x-queue-type": "classic" });
+  });
+
   it("keeps the arguments of streams", () => {
     const source = queue("s", { type: "stream", arguments: { "x-queue-type": "stream", "x-max-age": "7D" } });
     const [planned] = plan([source], {}, [MISSING]).queues;
