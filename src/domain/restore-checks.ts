@@ -1,7 +1,7 @@
 import type { Reason } from "./manifest.ts";
 import { overflowBehaviour, queueSetting } from "./queue-settings.ts";
 import { describeQueue, type QueueInfo } from "./queue.ts";
-import type { DestinationState } from "./restore-plan.ts";
+import type { DestinationState } from "./destination-state.ts";
 import type { RestoreRequest } from "./restore-request.ts";
 import type { RestoreTarget } from "./restore-targets.ts";
 

@@ -1,5 +1,6 @@
+import type { DestinationState } from "./destination-state.ts";
 import type { Reason } from "./manifest.ts";
-import { describeQueue, type QueueAddress, type QueueInfo } from "./queue.ts";
+import { describeQueue, type QueueAddress } from "./queue.ts";
 import { checkTarget } from "./restore-checks.ts";
 import { resumePoint, type ResumePoint, type RestoreJournal } from "./restore-journal.ts";
 import type { RestoreRequest, Route } from "./restore-request.ts";
@@ -9,16 +10,6 @@ export interface QueueDeclaration extends QueueAddress {
   readonly durable: boolean;
   readonly autoDelete: boolean;
   readonly arguments: Readonly<Record<string, unknown>>;
-}
-
-/** What is at the destination now. */
-export interface DestinationState {
-  /** null: no such queue. */
-  readonly found: { readonly ready: number; readonly consumers: number } | null;
-  /** What the management API says of it; null: it was not asked, or knows nothing. */
-  readonly info: QueueInfo | null;
-  /** Of an earlier restore of the same queue of the same backup into this destination. */
-  readonly journal: RestoreJournal | null;
 }
 
 export interface RestorePlan {

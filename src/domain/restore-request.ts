@@ -38,5 +38,3 @@ export const ACCEPTABLE = {
   cc: "publish messages with a CC or BCC header where they may reach other queues too",
   duplicates: "go on with a broken-off restore from the last message known to be confirmed",
 } as const;
-
-export type AcceptCode = keyof typeof ACCEPTABLE;

@@ -1,13 +1,8 @@
 import { describeQueue } from "../domain/queue.ts";
 import { BackupError } from "../domain/errors.ts";
+import type { DestinationState } from "../domain/destination-state.ts";
 import type { Reason } from "../domain/manifest.ts";
-import {
-  planRestore,
-  unknownResume,
-  type DestinationState,
-  type QueuePlan,
-  type RestorePlan,
-} from "../domain/restore-plan.ts";
+import { planRestore, unknownResume, type QueuePlan, type RestorePlan } from "../domain/restore-plan.ts";
 import type { RestoreJournal } from "../domain/restore-journal.ts";
 import { restoreTargets, type RestoreTarget, type RestoreTargets } from "../domain/restore-targets.ts";
 import type { QueueWriter } from "../ports/queue-writer.ts";

@@ -3,7 +3,8 @@ import type { Manifest, QueueEntry } from "../../../src/domain/manifest.ts";
 import { parseQueueMapping } from "../../../src/domain/queue-mapping.ts";
 import type { QueueInfo } from "../../../src/domain/queue.ts";
 import type { RestoreJournal } from "../../../src/domain/restore-journal.ts";
-import { planRestore, type DestinationState, type RestorePlan } from "../../../src/domain/restore-plan.ts";
+import type { DestinationState } from "../../../src/domain/destination-state.ts";
+import { planRestore, type RestorePlan } from "../../../src/domain/restore-plan.ts";
 import type { RestoreRequest } from "../../../src/domain/restore-request.ts";
 import { restoreTargets } from "../../../src/domain/restore-targets.ts";
 
