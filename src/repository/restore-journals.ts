@@ -47,9 +47,18 @@ export class RestoreJournals {
     return journal;
   }
 
+  /** Throws TARGET_*. */
   async save(journal: RestoreJournal): Promise<void> {
     const text = `${JSON.stringify({ version: VERSION, ...journal }, null, 2)}\n`;
-    await this.#store.put(journalKey(journal), bytesBody(new TextEncoder().encode(text)));
+    try {
+      await this.#store.put(journalKey(journal), bytesBody(new TextEncoder().encode(text)));
+    } catch (error) {
+      if (!(error instanceof BackupError)) throw error;
+      throw new BackupError(error.code, `how far the restore came cannot be noted: ${error.message}`, {
+        hint: "Name a directory for that with --state-dir.",
+        cause: error,
+      });
+    }
   }
 
   async remove(identity: JournalIdentity): Promise<void> {
