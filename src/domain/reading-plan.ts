@@ -74,7 +74,9 @@ function decideClassic(queue: QueueInfo, policy: ReadingPolicy): Readable | Dang
   const costs = ["sets the redelivered flag of every message read"];
   if (isSingleActive(queue))
     costs.push("a consumer that attaches meanwhile gets nothing until the reading ends");
-  return { recipe: hold(policy, { release: "nack", windowed: false, maxConsumers: 1 }), costs };
+  // A single active consumer that waits would be given newer messages between the cancel and the nack.
+  const release = isSingleActive(queue) ? "close" : "nack";
+  return { recipe: hold(policy, { release, windowed: false, maxConsumers: 1 }), costs };
 }
 
 function byGet(queue: QueueInfo, policy: ReadingPolicy, why: string): Readable | Danger {
@@ -152,6 +154,8 @@ function decideQuorum(queue: QueueInfo, broker: BrokerInfo, policy: ReadingPolic
   costs.push("messages given back lose their priority against newer ones of higher priority");
   const shape = { windowed: true, maxConsumers, consumerTimeout: since43 };
   if (since43 && retry !== "returned") {
+    if (isSingleActive(queue))
+      costs.push("messages published meanwhile may reach a consumer before those read");
     const proveLimit = limit === "unlimited" ? null : limit;
     return { recipe: { ...hold(policy, { release: "nack", ...shape }), proveLimit }, costs };
   }

@@ -16,8 +16,8 @@ import type { ReadingSession } from "./reading-session.ts";
 const CLASSIC_QUIET_MS = 200;
 /** A quorum queue's do not: thousands may be on their way when the count is 0. */
 const QUORUM_QUIET_MS = 5000;
-/** How long a queue may take to show what was given back. */
-const COUNT_AFTER_MS = 5000;
+/** How long a queue may take to show what was given back; a waiting consumer may take it before it can be seen. */
+const COUNT_AFTER_MS = 2000;
 
 /** basic.get is for classic queues only: bulk nack, no counters. */
 const GET_RELEASE = { release: "nack", budget: null, proveLimit: null } as const;
@@ -109,9 +109,11 @@ async function countAfter(
   if (connection.lost) return null;
   try {
     const channel = await HeldChannel.open(connection, queue);
-    const count = await untilShown(() => channel.count(), shown, COUNT_AFTER_MS);
+    let last: QueueCount = { ready: 0, consumers: 0 };
+    const ask = async (): Promise<QueueCount> => (last = await channel.count());
+    const count = await untilShown(ask, shown, COUNT_AFTER_MS);
     await channel.close();
-    return count?.ready ?? null;
+    return count || last.consumers > 0 ? last.ready : null;
   } catch {
     // Only a figure for the summary; the queue may be gone by now.
     return null;
