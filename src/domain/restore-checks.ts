@@ -48,6 +48,15 @@ function existence(
   if (found.ready === 0 || request.append || resumed) return [];
   const unfinished = journal !== null && !journal.finished;
   const holds = `${where} holds ${found.ready} messages`;
+  if (request.resume) {
+    return [
+      {
+        code: "not-empty",
+        message: `${holds}, and no broken-off restore of this backup into it is known here`,
+        hint: "Give the same --url and --state-dir as for the restore that broke off, or restore behind them with --append.",
+      },
+    ];
+  }
   return [
     {
       code: "not-empty",

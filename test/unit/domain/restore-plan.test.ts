@@ -188,7 +188,9 @@ describe("restore plan", () => {
   });
 
   it("does not resume what it has no journal of", () => {
-    expect(codes(plan([queue("q")], { resume: true }, [there({ ready: 5 })]))).toEqual(["not-empty"]);
+    expect(plan([queue("q")], { resume: true }, [there({ ready: 5 })]).refusals).toMatchObject([
+      { code: "not-empty", hint: expect.stringContaining("--state-dir") as string },
+    ]);
     const { queues } = plan([queue("q")], { resume: true }, [there({})]);
     expect(queues).toMatchObject([{ from: 0, initial: 0 }]);
   });
