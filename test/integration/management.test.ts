@@ -42,6 +42,43 @@ async function declareMany(vhost: LabVhost, names: readonly string[]): Promise<v
   await Promise.all(Array.from({ length: 16 }, lane));
 }
 
+const with43 = sharedBrokers().filter((broker) => broker.version === "4.3");
+
+test.runIf(with43.length > 0).each(with43)(
+  "knows delayed retry, young and old, by policy and argument: $version",
+  async (broker) => {
+    await using vhost = await freshVhost(broker);
+    const settings = { "delayed-retry-type": "returned", "delayed-retry-min": 1000 };
+    await setPolicy(broker, vhost.name, "retry", { pattern: "^by-policy", definition: settings });
+    await declareQueue(vhost, "by-policy", "quorum", {
+      "x-delayed-retry-type": "all",
+      "x-delayed-retry-min": 1000,
+    });
+    await declareQueue(vhost, "by-argument", "quorum", {
+      "x-delayed-retry-type": "all",
+      "x-delayed-retry-min": 1000,
+    });
+    await declareQueue(vhost, "neither", "quorum");
+    using directory = directoryOf(broker);
+    const told = async () =>
+      (await directory.queues(vhost.name)).map((queue) => [queue.name, queue.delayedRetry]);
+    expect(await told()).toEqual([
+      ["by-argument", "all"],
+      ["by-policy", "returned"],
+      ["neither", null],
+    ]);
+    await until(
+      "statistics",
+      async () => (await directory.queue(vhost.name, "neither"))?.delayedRetry === "disabled",
+    );
+    expect(await told()).toEqual([
+      ["by-argument", "all"],
+      ["by-policy", "returned"],
+      ["neither", "disabled"],
+    ]);
+  },
+);
+
 describe.each(sharedBrokers())("broker $version", (broker) => {
   test("describes itself", async () => {
     using directory = directoryOf(broker);
@@ -127,6 +164,26 @@ describe.each(sharedBrokers())("broker $version", (broker) => {
     expect(await directory.queue(vhost.name, "q")).toMatchObject(expected);
     const deliveryLimit = broker.version.startsWith("3.") ? null : 3;
     expect(await directory.queue(vhost.name, "q")).toMatchObject({ deliveryLimit });
+  });
+
+  test("tells a policy set just now, and none just taken away", async () => {
+    await using vhost = await freshVhost(broker);
+    await declareQueue(vhost, "q", "quorum");
+    const path = `/api/queues/${vhost.name}/q?columns=effective_policy_definition`;
+    await until(
+      "statistics",
+      async () => "effective_policy_definition" in ((await managementGet(broker, path)) as object),
+    );
+    using directory = directoryOf(broker);
+    const limits = { pattern: "^q$", definition: { "delivery-limit": 4 } };
+    await setPolicy(broker, vhost.name, "limits", limits);
+    expect(await directory.queue(vhost.name, "q")).toMatchObject({
+      policy: "limits",
+      effectivePolicy: limits.definition,
+      deliveryLimit: broker.version === "4.3" ? 4 : null,
+    });
+    await management(broker, "DELETE", `/api/policies/${vhost.name}/limits`);
+    expect(await directory.queues(vhost.name)).toMatchObject([{ policy: null, effectivePolicy: {} }]);
   });
 
   test("sees consumers, exclusive use and exclusive queues", async () => {

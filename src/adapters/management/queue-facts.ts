@@ -85,11 +85,9 @@ function deliveryLimit(value: unknown): number | "unlimited" | null {
   return value < 0 ? "unlimited" : value;
 }
 
-/** "disabled", or an object of settings that names the type. */
+/** The first word of what 4.3 says, e.g. "disabled", "all (min: 1000ms, max: 1000ms)". */
 function delayedRetry(value: unknown): string | null {
-  const settings = objectOf(value);
-  if (settings === null) return textOf(value);
-  return textOf(settings["type"]) ?? JSON.stringify(settings);
+  return /^\S+/.exec(textOf(value) ?? "")?.[0] ?? null;
 }
 
 function outOfReach(facts: JsonObject): number | null {

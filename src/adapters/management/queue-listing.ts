@@ -1,6 +1,7 @@
 import { BackupError } from "../../domain/errors.ts";
 import type { QueueInfo } from "../../domain/queue.ts";
 import type { Abortable } from "../../ports/abortable.ts";
+import { currentFacts, KEPT_COLUMNS } from "./current-facts.ts";
 import { effectivePolicies, type PolicyBook } from "./effective-policies.ts";
 import type { ManagementApi } from "./management-api.ts";
 import { listOf, objectOf, queueInfo, QUEUE_COLUMNS, textOf, type JsonObject } from "./queue-facts.ts";
@@ -22,7 +23,7 @@ export async function listQueues(
   const queues = listOf(answer);
   if (queues === null) throw api.unexpected(path);
   const found = new Map(queues.map((facts) => [textOf(facts["name"]) ?? "", facts]));
-  const whole = await withYoungQueues(api, vhost, found, options);
+  const whole = await withCurrentPolicies(api, vhost, found, options);
   return [...whole]
     .map(([name, facts]) => queueInfo(facts, vhost, name))
     .toSorted((a, b) => (a.name < b.name ? -1 : 1));
@@ -37,7 +38,7 @@ export async function lookUpQueue(
 ): Promise<QueueInfo | null> {
   const facts = await factsOf(api, vhost, name, options);
   if (facts === null) return null;
-  const whole = await withYoungQueues(api, vhost, new Map([[name, facts]]), options);
+  const whole = await withCurrentPolicies(api, vhost, new Map([[name, facts]]), options);
   return queueInfo(whole.get(name) ?? facts, vhost, name);
 }
 
@@ -51,39 +52,35 @@ async function factsOf(
   return objectOf(await api.getOrNull(path, options));
 }
 
-/**
- * Settings that come from a policy are missing while a queue is only seconds old, and reading by the wrong settings costs messages.
- * What the broker keeps beside its statistics, and the policies themselves, tell them at once.
- */
-async function withYoungQueues(
+/** Throws as `listQueues`. */
+async function withCurrentPolicies(
   api: ManagementApi,
   vhost: string,
   found: ReadonlyMap<string, JsonObject>,
   options: Abortable,
 ): Promise<ReadonlyMap<string, JsonObject>> {
-  const young = [...found].filter(([, facts]) => objectOf(facts["effective_policy_definition"]) === null);
-  if (young.length === 0) return found;
+  if (found.size === 0) return found;
+  const kept = await keptFacts(api, vhost, [...found.keys()], options);
+  const whole = new Map<string, JsonObject>();
+  for (const [name, measured] of found) whole.set(name, currentFacts(measured, kept.get(name) ?? measured));
+  const open = [...whole].filter(([, facts]) => objectOf(facts["effective_policy_definition"]) === null);
+  if (open.length === 0) return whole;
   const policies = await policyBook(api, vhost, options);
-  const unmeasured = await unmeasuredFacts(api, vhost, young, options);
-  const whole = new Map(found);
-  for (const [name, facts] of young) {
-    const known = { ...facts, ...withoutNulls(unmeasured.get(name) ?? {}) };
-    whole.set(name, { ...known, ...effectivePolicies(known, name, policies) });
-  }
+  for (const [name, facts] of open)
+    whole.set(name, { ...facts, ...effectivePolicies(facts, name, policies) });
   return whole;
 }
 
 /** Only lists can be had without statistics; the look at one queue has none of this. */
-async function unmeasuredFacts(
+async function keptFacts(
   api: ManagementApi,
   vhost: string,
-  young: readonly (readonly [string, JsonObject])[],
+  names: readonly string[],
   options: Abortable,
 ): Promise<ReadonlyMap<string, JsonObject>> {
-  const columns = "name,policy,operator_policy,effective_policy_definition,delivery_limit";
-  const path = `/queues/${encodeURIComponent(vhost)}?disable_stats=true&columns=${columns}`;
-  const [only] = young;
-  const filter = young.length === 1 && only !== undefined ? `&page=1&page_size=10${nameFilter(only[0])}` : "";
+  const path = `/queues/${encodeURIComponent(vhost)}?disable_stats=true&columns=${KEPT_COLUMNS}`;
+  const [only] = names;
+  const filter = names.length === 1 && only !== undefined ? `&page=1&page_size=10${nameFilter(only)}` : "";
   const answer = await api.getOrNull(path + filter, options);
   if (answer === null) throw vhostMissing(vhost);
   const items = listOf(filter === "" ? answer : objectOf(answer)?.["items"]);
@@ -102,10 +99,6 @@ async function policyBook(api: ManagementApi, vhost: string, options: Abortable)
   const operatorPolicies = listOf(await api.get(`/operator-policies/${at}`, options));
   if (policies === null || operatorPolicies === null) throw api.unexpected("/policies");
   return { policies, operatorPolicies };
-}
-
-function withoutNulls(facts: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== null));
 }
 
 function vhostMissing(vhost: string): BackupError {

@@ -4,7 +4,7 @@ import { managementDirectory } from "../../../../src/adapters/management/broker-
 import { fakeBroker, json } from "./fake-broker.ts";
 
 describe("managementDirectory", () => {
-  it("asks for all queues at once, and for nothing more when they tell their policies", async () => {
+  it("asks for all queues at once, twice: as measured and as kept", async () => {
     await using broker = await fakeBroker((_, response) =>
       json(response, 200, [
         { name: "b", effective_policy_definition: {} },
@@ -13,7 +13,10 @@ describe("managementDirectory", () => {
     );
     using directory = managementDirectory({ urls: [broker.url] });
     expect((await directory.queues("v/1")).map((queue) => queue.name)).toEqual(["a", "b"]);
-    expect(broker.asked).toEqual([expect.stringMatching(/^\/api\/queues\/v%2F1\?columns=name,/)]);
+    expect(broker.asked).toEqual([
+      expect.stringMatching(/^\/api\/queues\/v%2F1\?columns=name,/),
+      expect.stringMatching(/^\/api\/queues\/v%2F1\?disable_stats=true&columns=name,/),
+    ]);
   });
 
   it("sees alarms in a refusal", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { currentFacts } from "../../../../src/adapters/management/current-facts.ts";
 import { effectivePolicies } from "../../../../src/adapters/management/effective-policies.ts";
 import { queueInfo } from "../../../../src/adapters/management/queue-facts.ts";
 
@@ -45,13 +46,18 @@ describe("queueInfo", () => {
     expect(queueInfo({ delivery_limit: told }, "/", "q").deliveryLimit).toBe(expected);
   });
 
-  it("knows delayed retry by its type, and counts what no consumer is given", () => {
-    const facts = { delayed_retry: { type: "returned", min: 3000 }, messages_delayed: 3, messages_dlx: 4 };
-    expect(queueInfo(facts, "/", "q")).toMatchObject({ delayedRetry: "returned", outOfReach: 7 });
-    expect(queueInfo({ delayed_retry: "disabled", messages_dlx: 0 }, "/", "q")).toMatchObject({
-      delayedRetry: "disabled",
-      outOfReach: 0,
-    });
+  it.each([
+    ["disabled", "disabled"],
+    ["all (min: 1000ms, max: 1000ms)", "all"],
+    ["returned (min: 3000ms, max: 3000ms)", "returned"],
+    [undefined, null],
+  ])("takes delayed_retry %j for %j", (told, expected) => {
+    expect(queueInfo({ delayed_retry: told }, "/", "q").delayedRetry).toBe(expected);
+  });
+
+  it("counts what no consumer is given", () => {
+    expect(queueInfo({ messages_delayed: 3, messages_dlx: 4 }, "/", "q").outOfReach).toBe(7);
+    expect(queueInfo({ messages_dlx: 0 }, "/", "q").outOfReach).toBe(0);
   });
 
   it("believes in no exclusive consumer only when consumers are counted", () => {
@@ -65,6 +71,52 @@ describe("queueInfo", () => {
       arguments: {},
       effectivePolicy: {},
     });
+  });
+});
+
+describe("currentFacts", () => {
+  const measured = {
+    name: "q",
+    policy: "old",
+    effective_policy_definition: { "delivery-limit": 9 },
+    delivery_limit: 9,
+    delayed_retry: "disabled",
+    consumers: 1,
+  };
+
+  it("believes statistics that agree with what is kept", () => {
+    expect(currentFacts(measured, { policy: "old" })).toMatchObject(measured);
+    const kept = { policy: "old", effective_policy_definition: { "delivery-limit": 9 }, delivery_limit: 9 };
+    expect(currentFacts(measured, kept)).toMatchObject(measured);
+  });
+
+  it("takes what is kept where the broker tells all of it, and delayed retry from the policy before the argument", () => {
+    const kept = {
+      policy: "new",
+      operator_policy: null,
+      effective_policy_definition: { "delivery-limit": 3, "delayed-retry-type": "all" },
+      delivery_limit: 3,
+    };
+    const args = { "x-delayed-retry-type": "failed" };
+    expect(currentFacts({ ...measured, arguments: args }, kept)).toMatchObject({
+      ...kept,
+      delayed_retry: "all",
+      consumers: 1,
+    });
+    const young = currentFacts(
+      { name: "q", arguments: args },
+      { policy: null, effective_policy_definition: {} },
+    );
+    expect(young).toMatchObject({ policy: null, effective_policy_definition: {}, delayed_retry: "failed" });
+  });
+
+  it("leaves open what another policy amounts to where only its name is kept", () => {
+    const facts = currentFacts(measured, { policy: "new" });
+    expect(facts).toMatchObject({ policy: "new", consumers: 1 });
+    expect(facts).not.toHaveProperty("effective_policy_definition");
+    expect(facts["delivery_limit"]).toBeUndefined();
+    expect(currentFacts(measured, {})).toMatchObject({ policy: null });
+    expect(currentFacts(measured, {})).not.toHaveProperty("effective_policy_definition");
   });
 });
 
