@@ -27,20 +27,21 @@ const secrets: string[] = [];
 /** Until the settings are known, as the command line alone has it. */
 let options: OutputOptions = optionsFromFlags();
 
-quietlyLoseReaders();
+watchOutput();
 listenForSignals();
-process.exit(await statusOf(run));
+// An error nobody waited for: what is held goes back with the connections.
+process.on("uncaughtException", (error) => process.exit(told(error)));
+const status = await run().catch(told);
+await flushed();
+process.exit(status);
 
-async function statusOf(work: () => Promise<number>): Promise<number> {
-  try {
-    return await work();
-  } catch (caught) {
-    const error =
-      interruption.signal.aborted && !(caught instanceof BackupError) ? interruption.signal.reason : caught;
-    const paint = painter(process.stderr.isTTY && !options.noColor && (process.env["NO_COLOR"] ?? "") === "");
-    process.stderr.write(renderError(error, { ...options, paint, secrets }));
-    return exitStatusOf(error);
-  }
+/** Prints the error; its exit status. */
+function told(caught: unknown): number {
+  const ended = interruption.signal.aborted && !(caught instanceof BackupError);
+  const error: unknown = ended ? interruption.signal.reason : caught;
+  const paint = painter(process.stderr.isTTY && !options.noColor && (process.env["NO_COLOR"] ?? "") === "");
+  process.stderr.write(renderError(error, { ...options, paint, secrets }));
+  return exitStatusOf(error);
 }
 
 async function run(): Promise<number> {
@@ -95,13 +96,23 @@ function optionsFromFlags(): OutputOptions {
   };
 }
 
-/** `mqbackup cat ... | head` is no failure. */
-function quietlyLoseReaders(): void {
+/** `mqbackup cat ... | head` is no failure; a full disk is one. */
+function watchOutput(): void {
   process.stdout.on("error", (error) => {
-    if (!("code" in error) || error.code !== "EPIPE") throw error;
+    const code = "code" in error ? String(error.code) : error.message;
     stdoutState.gone = true;
+    if (code === "EPIPE") return;
+    process.exit(
+      told(new BackupError("INTERNAL", `standard output cannot be written: ${code}`, { cause: error })),
+    );
   });
   process.stderr.on("error", () => undefined);
+}
+
+/** Resolves when what was printed is out, or cannot be. */
+async function flushed(): Promise<void> {
+  if (stdoutState.gone) return;
+  await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
 }
 
 /** The first asks for an orderly end, the second ends at once. */

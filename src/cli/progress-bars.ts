@@ -108,15 +108,18 @@ interface Lane {
 
 class Whole {
   done = 0;
+  total = 0;
   #bytes = 0;
+  #unknown = 0;
   readonly #expected = new Map<string, number | null>();
   readonly #beganAt = Date.now();
 
-  get total(): number {
-    return [...this.#expected.values()].reduce<number>((sum, expected) => sum + (expected ?? 0), 0);
-  }
-
+  /** Again for the same piece: what was expected before is forgotten. */
   expect(key: string, expected: number | null): void {
+    const before = this.#expected.get(key);
+    if (before === null) this.#unknown -= 1;
+    if (expected === null) this.#unknown += 1;
+    this.total += (expected ?? 0) - (before ?? 0);
     this.#expected.set(key, expected);
   }
 
@@ -126,8 +129,13 @@ class Whole {
   }
 
   shown(): Shown {
-    const known = [...this.#expected.values()].every((expected) => expected !== null);
-    return { name: "all", known, bytes: this.#bytes, beganAt: this.#beganAt, idle: false };
+    return {
+      name: "all",
+      known: this.#unknown === 0,
+      bytes: this.#bytes,
+      beganAt: this.#beganAt,
+      idle: false,
+    };
   }
 }
 
