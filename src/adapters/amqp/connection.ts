@@ -5,6 +5,7 @@ import type { BrokerInfo } from "../../domain/queue.ts";
 import type { Abortable } from "../../ports/abortable.ts";
 import { connectError, lostError } from "./amqp-errors.ts";
 import { rawConnection, type RawConnection } from "./raw-connection.ts";
+import { ReceiveMemory } from "./receive-memory.ts";
 
 export interface AmqpEndpoint {
   /** Tried in order. They hold credentials: never printed; `describeUrl` makes them fit to be seen. */
@@ -29,6 +30,8 @@ export interface TlsMaterial {
 export interface AmqpConnection extends AsyncDisposable {
   readonly model: ChannelModel;
   readonly raw: RawConnection;
+  /** What its socket is read into. */
+  readonly received: ReceiveMemory;
   /** Without credentials. */
   readonly url: string;
   readonly broker: BrokerInfo;
@@ -70,17 +73,21 @@ async function openOne(
   signal: AbortSignal | undefined,
 ): Promise<AmqpConnection> {
   const shown = describeUrl(url, endpoint.vhost);
-  const attempt = connect(connectOptions(url, endpoint), {
+  const received = new ReceiveMemory();
+  // amqplib hands on to the socket what it does not know.
+  const options = {
     ...endpoint.tls,
+    onread: received.onread,
     noDelay: true,
     keepAlive: true,
     timeout: endpoint.connectTimeoutMs,
     clientProperties: { product: "mqbackup", connection_name: endpoint.connectionName },
     ...(endpoint.auth === "external" ? { credentials: credentials.external() } : {}),
-  });
+  };
+  const attempt = connect(connectOptions(url, endpoint), options);
   try {
     const model = await abortable(attempt, signal);
-    return wrap(model, shown);
+    return wrap(model, received, shown);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw connectError(error, shown, endpoint.vhost);
@@ -130,7 +137,7 @@ function closeUnused(model: ChannelModel): void {
   closeWithin(model, CLOSE_TIMEOUT_MS).catch(() => undefined);
 }
 
-function wrap(model: ChannelModel, url: string): AmqpConnection {
+function wrap(model: ChannelModel, received: ReceiveMemory, url: string): AmqpConnection {
   const raw = rawConnection(model);
   const listeners: ((error: BackupError) => void)[] = [];
   let lost: BackupError | null = null;
@@ -149,6 +156,7 @@ function wrap(model: ChannelModel, url: string): AmqpConnection {
   return {
     model,
     raw,
+    received,
     url,
     broker: brokerOf(raw),
     get lost() {

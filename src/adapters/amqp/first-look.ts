@@ -1,6 +1,6 @@
 import { BackupError } from "../../domain/errors.ts";
 import { consumerTag } from "./delivery-source.ts";
-import type { Delivery, DeliverySink } from "./delivery-tap.ts";
+import { copyOf, type Delivery, type DeliverySink } from "./delivery-tap.ts";
 import type { HeldChannel, QueueCount } from "./held-channel.ts";
 import { untilCounted, untilShown } from "./quorum-count.ts";
 
@@ -57,7 +57,7 @@ export class FirstLook implements DeliverySink {
   }
 
   delivery(delivery: Delivery): void {
-    this.#arrived = delivery;
+    this.#arrived = copyOf(delivery);
     this.#wake?.();
   }
 

@@ -20,6 +20,7 @@ export class Inbox {
 
   push(record: MessageRecord): void {
     this.#records.push(record);
+    this.#tap.keep();
     this.#bytes += record.body.length + record.properties.length + RECORD_OVERHEAD;
     if (this.#bytes > PAUSE_ABOVE) {
       this.#tap.pause();
@@ -30,7 +31,7 @@ export class Inbox {
   /** Nothing more will be pushed; what is here can still be taken. */
   close(): void {
     this.#closed = true;
-    this.#tap.resume();
+    this.#tap.flow();
     this.#stopWaiting();
   }
 
@@ -45,8 +46,9 @@ export class Inbox {
     wake?.();
   }
 
-  /** Something to take now, "idle" after `waitMs` without anything, "end" when closed and empty. */
+  /** Gives back what was taken before. Something to take now, "idle" after `waitMs` without anything, "end" when closed and empty. */
   async next(waitMs: number): Promise<readonly MessageRecord[] | "idle" | "end"> {
+    this.#tap.giveBack();
     if (this.#records.length === 0 && !this.#closed) await this.#wait(waitMs);
     if (this.#records.length > 0) return this.#take();
     return this.#closed ? "end" : "idle";
@@ -56,6 +58,7 @@ export class Inbox {
     const batch = this.#records;
     this.#records = [];
     this.#bytes = 0;
+    this.#tap.handOver();
     this.#tap.resume();
     return batch;
   }

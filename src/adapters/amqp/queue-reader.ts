@@ -44,7 +44,7 @@ export function amqpQueueReader(endpoint: Omit<AmqpEndpoint, "vhost">): QueueRea
       }
 
       async function openSession(): Promise<ReadingSession> {
-        const tap = new DeliveryTap(connection.raw);
+        const tap = new DeliveryTap(connection.raw, connection.received);
         const lock = await lockQueue(connection, queue);
         const close = async (): Promise<void> => {
           await lock?.release();

@@ -100,7 +100,7 @@ describe("SegmentBuilder", () => {
     const builder = new SegmentBuilder(4096);
     builder.append(record(10));
     const { padded } = builder.take();
-    const moved = structuredClone(padded, { transfer: [padded.buffer] });
+    const moved = structuredClone(padded, { transfer: [padded.buffer as ArrayBuffer] });
     expect(moved.length).toBe(512);
     expect(padded.length).toBe(0);
   });

@@ -1,10 +1,18 @@
 import { Duplex } from "node:stream";
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { DeliveryTap, type Delivery, type DeliverySink } from "../../../../src/adapters/amqp/delivery-tap.ts";
+import {
+  copyOf,
+  DeliveryTap,
+  type Delivery,
+  type DeliverySink,
+} from "../../../../src/adapters/amqp/delivery-tap.ts";
 import type { RawConnection } from "../../../../src/adapters/amqp/raw-connection.ts";
+import { ReceiveMemory } from "../../../../src/adapters/amqp/receive-memory.ts";
 
 const FRAME_MAX = 256;
+/** Two frames just fit. */
+const SLAB_BYTES = 600;
 const TAPPED = 3;
 const OTHER = 4;
 
@@ -58,7 +66,7 @@ describe("the delivery tap", () => {
 
   it("keeps apart what several channels receive at once", () => {
     const wire = new Wire();
-    const tap = new DeliveryTap(wire.raw);
+    const tap = new DeliveryTap(wire.raw, wire.memory);
     const [one, two] = [new Sink(), new Sink()];
     tap.listen(TAPPED, one);
     tap.listen(OTHER, two);
@@ -69,19 +77,20 @@ describe("the delivery tap", () => {
     expect(two.seen).toEqual([shown(message({ body: Buffer.alloc(400, 2) }))]);
   });
 
-  it("hands what had arrived before it was there, and a delivery half received to the newer sink", () => {
+  it("hands what had arrived before it was there, and a delivery half received to the newer sink", async () => {
     const [first, second] = [
       message({ deliveryTag: 1 }),
       message({ deliveryTag: 2, body: Buffer.alloc(99, "b") }),
     ];
     const bytes = Buffer.concat([...framesOf(first, 1), ...framesOf(second, 2)]);
     const wire = new Wire(bytes.subarray(0, bytes.length - 20));
-    const tap = new DeliveryTap(wire.raw);
+    wire.receive(bytes.subarray(bytes.length - 20, bytes.length - 10));
+    const tap = new DeliveryTap(wire.raw, wire.memory);
     const [older, newer] = [new Sink(), new Sink()];
     tap.listen(TAPPED, older);
-    wire.receive(Buffer.alloc(0));
+    await new Promise(setImmediate);
     tap.listen(TAPPED, newer);
-    wire.receive(bytes.subarray(bytes.length - 20));
+    wire.receive(bytes.subarray(bytes.length - 10));
     expect(older.seen).toEqual([shown(first)]);
     expect(newer.seen).toEqual([shown(second)]);
   });
@@ -91,15 +100,14 @@ describe("the delivery tap", () => {
     const sink = wire.tap(TAPPED);
     wire.receive(Buffer.concat([...framesOf(message({}), 1), ...framesOf(message({}), 1)]));
     expect(sink.seen).toHaveLength(2);
-    expect(sink.drains).toBe(1);
+    expect(sink.seenWhenDrained).toBe(2);
   });
 
   it("takes nothing while paused, and all of it afterwards", async () => {
     const wire = new Wire();
     const sink = new Sink();
-    const tap = new DeliveryTap(wire.raw);
+    const tap = new DeliveryTap(wire.raw, wire.memory);
     tap.listen(TAPPED, sink);
-    wire.onReadable();
     sink.onDelivery = () => tap.pause();
     const three = Buffer.concat(
       Array.from({ length: 3 }, () => bytesOf({ kind: "message", message: message({}), parts: 1 })),
@@ -117,7 +125,7 @@ describe("the delivery tap", () => {
   it("keeps amqplib from taking a pause for a dead broker, and only a pause", () => {
     vi.useFakeTimers();
     const wire = new Wire();
-    const tap = new DeliveryTap(wire.raw);
+    const tap = new DeliveryTap(wire.raw, wire.memory);
     tap.pause();
     tap.pause();
     for (let i = 0; i < 5; i++) {
@@ -137,6 +145,60 @@ describe("the delivery tap", () => {
     wire.tap(TAPPED);
     wire.receive(bytesOf({ kind: "empty" }));
     expect(wire.raw.recvSinceLastCheck).toBe(true);
+  });
+
+  it("keeps what is kept until it is given back, however little memory there is", () => {
+    const input = fc.tuple(
+      fc.array(anyMessage, { minLength: 1, maxLength: 40 }),
+      fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 20 }),
+    );
+    fc.assert(
+      fc.property(input, ([messages, pauses]) => {
+        const wire = new Wire();
+        const tap = new DeliveryTap(wire.raw, wire.memory);
+        const sink = new Keeper(tap);
+        tap.listen(TAPPED, sink);
+        wire.receive(Buffer.concat(messages.flatMap((each) => framesOf(each, 1 + (each.body.length >> 7)))));
+        const seen: string[] = [];
+        for (let turn = 0; seen.length < messages.length; turn++) {
+          const batch = sink.take();
+          for (let i = 0; i < (pauses[turn % pauses.length] ?? 0); i++) wire.receive(HEARTBEAT);
+          seen.push(...batch.map(shown));
+          tap.giveBack();
+          expect(turn).toBeLessThan(messages.length);
+        }
+        expect(seen).toEqual(messages.map(shown));
+      }),
+    );
+  });
+
+  it("does not read on while nothing is given back, until it is told to flow", () => {
+    const wire = new Wire();
+    const tap = new DeliveryTap(wire.raw, wire.memory);
+    const sink = new Keeper(tap);
+    tap.listen(TAPPED, sink);
+    const many = Array.from({ length: 100 }, (_, i) => message({ deliveryTag: i }));
+    const bytes = Buffer.concat(many.flatMap((each) => framesOf(each, 1)));
+    wire.receive(bytes);
+    expect(wire.unread).toBeGreaterThan(bytes.length - 2 * SLAB_BYTES);
+    wire.raw.recvSinceLastCheck = false;
+    const batch = sink.take();
+    wire.receive(bytes);
+    expect(wire.raw.recvSinceLastCheck).toBe(false);
+    sink.isKeeping = false;
+    tap.flow();
+    expect(wire.unread).toBe(0);
+    expect(sink.count).toBe(200);
+    expect(batch.map(shown)).toEqual(many.slice(0, batch.length).map(shown));
+  });
+
+  it("copies what must stay valid", () => {
+    const memory = Buffer.from("properties and body");
+    const delivery = { ...message({}), properties: memory.subarray(0, 10), body: memory.subarray(15) };
+    const copy = copyOf(delivery);
+    const before = shown(delivery);
+    memory.fill(0);
+    expect(shown(copy)).toBe(before);
   });
 
   it.each([
@@ -267,7 +329,7 @@ function passed(item: Item): Buffer[] {
   return item.kind === "other" ? [item.frame] : [];
 }
 
-function shown(what: Omit<Delivery, "body"> & { readonly body: Uint8Array }): string {
+function shown(what: Delivery): string {
   const texts = [what.exchange, what.routingKey, what.properties, what.body].map((bytes) =>
     hex(Buffer.from(bytes)),
   );
@@ -308,7 +370,7 @@ const anything: fc.Arbitrary<Item> = fc.oneof(
 
 class Sink implements DeliverySink {
   readonly seen: string[] = [];
-  drains = 0;
+  seenWhenDrained = 0;
   onDelivery = (): void => undefined;
 
   delivery(delivery: Delivery): void {
@@ -321,21 +383,56 @@ class Sink implements DeliverySink {
   }
 
   drained(): void {
-    this.drains++;
+    this.seenWhenDrained = this.seen.length;
   }
 }
 
-/** A connection of amqplib as far as the tap touches it; what it is asked to decode is noted. */
+/** Keeps deliveries in batches, as an inbox does. */
+class Keeper implements DeliverySink {
+  count = 0;
+  isKeeping = true;
+  readonly #tap: DeliveryTap;
+  #kept: Delivery[] = [];
+
+  constructor(tap: DeliveryTap) {
+    this.#tap = tap;
+  }
+
+  delivery(delivery: Delivery): void {
+    this.count++;
+    if (!this.isKeeping) return;
+    this.#kept.push(delivery);
+    this.#tap.keep();
+  }
+
+  empty(): void {}
+
+  drained(): void {}
+
+  take(): readonly Delivery[] {
+    const batch = this.#kept;
+    this.#kept = [];
+    this.#tap.handOver();
+    return batch;
+  }
+}
+
+/** A connection of amqplib and its socket, as far as the tap touches them; what amqplib is asked to decode is noted. */
 class Wire {
   readonly passed: string[] = [];
-  readonly #stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
   readonly raw: RawConnection;
+  readonly memory = new ReceiveMemory(SLAB_BYTES);
+  readonly #socket = new Socket(this.memory);
 
   constructor(rest: Buffer = Buffer.alloc(0)) {
+    this.#socket.on("readable", () => {
+      while (this.raw.recvFrame());
+    });
     const raw: RawConnection = {
-      stream: this.#stream,
+      stream: this.#socket,
       rest,
       recvFrame: () => {
+        if (raw.rest.length === 0) return false;
         this.passed.push(hex(raw.rest));
         raw.rest = Buffer.alloc(0);
         return {};
@@ -350,23 +447,51 @@ class Wire {
     this.raw = raw;
   }
 
+  /** Bytes that nobody has read. */
+  get unread(): number {
+    return this.#socket.unread.length;
+  }
+
   tap(channel: number): Sink {
     const sink = new Sink();
-    new DeliveryTap(this.raw).listen(channel, sink);
+    new DeliveryTap(this.raw, this.memory).listen(channel, sink);
     return sink;
   }
 
   receive(bytes: Buffer): void {
-    this.#stream.push(Buffer.from(bytes));
-    this.takeAll();
+    this.#socket.unread = Buffer.concat([this.#socket.unread, bytes]);
+    this.#socket.readOn();
+  }
+}
+
+/** Reads as sockets of Node do with `onread`: asks for its target after each call, stops at false, goes on when read from. */
+class Socket extends Duplex {
+  unread: Buffer = Buffer.alloc(0);
+  readonly #memory: ReceiveMemory;
+  #target: Uint8Array;
+  #isReading = true;
+
+  constructor(memory: ReceiveMemory) {
+    super({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+    this.#memory = memory;
+    this.#target = memory.onread.buffer();
   }
 
-  /** As amqplib does. */
-  onReadable(): void {
-    this.#stream.on("readable", () => this.takeAll());
+  override read(size?: number): unknown {
+    if (!this.#isReading) {
+      this.#isReading = true;
+      this.readOn();
+    }
+    return super.read(size);
   }
 
-  takeAll(): void {
-    while (this.raw.recvFrame());
+  readOn(): void {
+    while (this.#isReading && this.unread.length > 0) {
+      const bytes = Math.min(this.unread.length, this.#target.length);
+      this.#target.set(this.unread.subarray(0, bytes));
+      this.unread = this.unread.subarray(bytes);
+      this.#isReading = this.#memory.onread.callback.call(this, bytes);
+      this.#target = this.#memory.onread.buffer();
+    }
   }
 }
