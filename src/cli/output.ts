@@ -80,8 +80,9 @@ export class Output {
     if (lines.length > 0) this.stderr.write(`${lines.join("\n")}\n`);
   }
 
+  /** Resolves when more may be written, or nobody will read it. */
   async #drained(): Promise<void> {
-    const gone = new Promise<void>((resolve) => this.#stdout.on("error", () => resolve()));
-    await Promise.race([once(this.#stdout, "drain"), gone]);
+    // `once` rejects with the stream's error, and takes its listeners away however it ends.
+    await once(this.#stdout, "drain").catch(() => undefined);
   }
 }
