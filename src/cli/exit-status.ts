@@ -17,7 +17,7 @@ export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string]
 ];
 
 export const DONE = 0;
-export const FAILED = 1;
+const FAILED = 1;
 export const PARTIAL = 3;
 export const DAMAGED = 20;
 export const REFUSED = 30;

@@ -7,7 +7,7 @@ import { formatBytes, formatCount, formatCounted } from "./units.ts";
 
 export type Verdict = "readable" | "unsafe" | "refused";
 
-export function verdictOf({
+function verdictOf({
   recipe,
   refusal,
 }: ReadingVerdict & Partial<Pick<CheckedQueue, "refusal">>): Verdict {

@@ -4,7 +4,7 @@ import { canonicalSection } from "./property-section.ts";
 import type { MessageRecord } from "./message.ts";
 
 /** The bytes of segments and records are laid down in RECORD.md. */
-export const SEGMENT_VERSION = 1;
+const SEGMENT_VERSION = 1;
 export const SEGMENT_HEADER_BYTES = 8;
 export const FINGERPRINT_BYTES = 16;
 

@@ -32,7 +32,7 @@ export function selectQueues(
 }
 
 /** Whether the selection names a queue of this name. */
-export function isSelected(name: string, selection: Selection): boolean {
+function isSelected(name: string, selection: Selection): boolean {
   if (selection.exclude.some((pattern) => pattern.matches(name))) return false;
   if (selection.queues.some((pattern) => pattern.exact === name)) return true;
   if (isOwnQueue(name)) return false;
@@ -63,7 +63,7 @@ export function namedQueues(vhost: string, selection: Selection, told: ToldFacts
 }
 
 /** Queues mqbackup declares for itself. */
-export function isOwnQueue(name: string): boolean {
+function isOwnQueue(name: string): boolean {
   return name.startsWith("mqbackup.");
 }
 

@@ -77,6 +77,7 @@ export class MemoryBroker {
         return {
           readyAtCut: records.length,
           leftOver: 0,
+          consumersAtCut: 0,
           cutAt: new Date(),
           unprotected: false,
           gaps: [],

@@ -8,7 +8,7 @@ import { openPublication } from "./queue-publication.ts";
 import { declareBinding, declareExchange, declareQueue, inspectQueue } from "./topology.ts";
 
 /** Four thousand messages keep every broker tried busy; more only lengthens the wait for a confirm. */
-export const PUBLISH_LIMITS: PublishLimits = {
+const PUBLISH_LIMITS: PublishLimits = {
   windowMessages: 4096,
   windowBytes: 32 * 1024 * 1024,
   chunkBytes: 128 * 1024,

@@ -1,7 +1,7 @@
 import { pack } from "tar-stream";
 import { BackupError } from "../../domain/errors.ts";
 
-export const TAR_BLOCK_BYTES = 512;
+const TAR_BLOCK_BYTES = 512;
 
 /** What one ustar block can say: longer or other names would need further blocks. */
 const PLAIN_NAME = /^[\x21-\x7e]{1,100}$/;

@@ -50,7 +50,7 @@ export function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
-export function booleanOf(value: unknown): boolean | null {
+function booleanOf(value: unknown): boolean | null {
   return typeof value === "boolean" ? value : null;
 }
 

@@ -5,7 +5,11 @@ import { compileQueuePattern } from "../../../src/domain/queue-pattern.ts";
 
 const queueName = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 40 }),
-  fc.string({ unit: fc.constantFrom(..."ab./\\*?[]{},!-()|+@\"'$^#~ \n"), minLength: 1, maxLength: 20 }),
+  fc.string({
+    unit: fc.constantFrom(..."ab./\\*?[]{},!-()|+@\"'$^#~ \n".split("")),
+    minLength: 1,
+    maxLength: 20,
+  }),
 );
 
 function escaped(name: string): string {

@@ -20,8 +20,8 @@ const SAC = { arguments: { "x-single-active-consumer": true } };
 
 describe("read and left as found", () => {
   test.each([
-    ["3.10.8", "classic", {}, { kind: "hold", release: "nack", maxConsumers: 1, windowed: false }],
-    ["4.3.6", "classic", {}, { kind: "hold", release: "nack", maxConsumers: 1, consumerTimeout: false }],
+    ["3.10.8", "classic", {}, { kind: "hold", release: "close", maxConsumers: 1, windowed: false }],
+    ["4.3.6", "classic", {}, { kind: "hold", release: "close", maxConsumers: 1, consumerTimeout: false }],
     [
       "3.10.8",
       "quorum",

@@ -10,8 +10,8 @@ function selection(queues: readonly string[], exclude: readonly string[] = []): 
   return { queues: queues.map(compileQueuePattern), exclude: exclude.map(compileQueuePattern) };
 }
 
-function found(...names: readonly string[]): readonly QueueInfo[] {
-  return names.flatMap((name) =>
+function found(...all: readonly string[]): readonly QueueInfo[] {
+  return all.flatMap((name) =>
     namedQueues("/", selection([name.replaceAll(/[*?[{]/g, String.raw`\$&`)]), told),
   );
 }

@@ -84,7 +84,7 @@ export function encodeHeader({ key, field }: Header): Buffer {
   return Buffer.concat([shortstr(key), encodeField(field)]);
 }
 
-export function encodeField(field: Field): Buffer {
+function encodeField(field: Field): Buffer {
   return Buffer.concat([Buffer.from(field.tag), encodeValue(field)]);
 }
 
