@@ -26,12 +26,16 @@ export const cat: RunCommand = async (session) => {
 
 async function printLines(output: Session["output"], messages: AsyncIterable<unknown>): Promise<void> {
   let lines = "";
-  for await (const message of messages) {
-    lines += `${JSON.stringify(message)}\n`;
-    if (lines.length < TOGETHER) continue;
+  try {
+    for await (const message of messages) {
+      lines += `${JSON.stringify(message)}\n`;
+      if (lines.length < TOGETHER) continue;
+      await output.print(lines);
+      lines = "";
+      if (output.closed) return;
+    }
+  } finally {
+    // Also what came before a damage.
     await output.print(lines);
-    lines = "";
-    if (output.closed) return;
   }
-  await output.print(lines);
 }
