@@ -68,7 +68,7 @@ export const BACKUP_SETTINGS = {
   keepDeliveries: {
     kind: "text",
     value: "n",
-    help: "also read queues where reading costs one of the limited deliveries, as long as n are left to every message",
+    help: "also read queues where reading costs one of the limited deliveries, as long as n (2 or more) are left to every message",
     group: "Backup",
     commands: BROKER,
   },
@@ -98,7 +98,7 @@ export const BACKUP_SETTINGS = {
   accept: {
     kind: "list",
     value: "code",
-    help: "accept what is refused or counted as partial otherwise; reading: sac-takeover, hold-memory, in-flight; restoring: type-change, overflow, cc, duplicates; repeatable",
+    help: "accept what is refused or counted as partial otherwise; reading: sac-takeover, hold-memory, in-flight, spent-deliveries; restoring: type-change, overflow, cc, duplicates; repeatable",
     group: "Backup",
     commands: BROKER,
   },

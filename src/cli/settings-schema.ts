@@ -1,6 +1,7 @@
 import { z } from "zod";
 
 import { parseQueueMapping } from "../domain/queue-mapping.ts";
+import { ACCEPT_SPENT } from "../domain/delivery-limit.ts";
 import { ACCEPT_HOLD_MEMORY, ACCEPT_IN_FLIGHT, ACCEPT_SAC_TAKEOVER } from "../domain/reading-plan.ts";
 import { ACCEPTABLE } from "../domain/restore-request.ts";
 import { compileQueuePattern } from "../domain/queue-pattern.ts";
@@ -62,7 +63,7 @@ const SHAPE = {
   maxHold: z.string().transform(checked((hold) => atLeast(parseDuration(hold), 1000, "1s"))),
   keepDeliveries: z
     .string()
-    .transform(checked((n) => parseWhole(n, 1)))
+    .transform(checked((n) => parseWhole(n, 2)))
     .nullable()
     .default(null),
   readerPriority: z.string().transform(checked((n) => parseWhole(n, -(2 ** 31), 2 ** 31 - 1))),
@@ -127,7 +128,13 @@ function checked<T>(parse: (value: string) => T): (value: string, context: z.Ref
   };
 }
 
-const ACCEPT_CODES = [ACCEPT_SAC_TAKEOVER, ACCEPT_HOLD_MEMORY, ACCEPT_IN_FLIGHT, ...Object.keys(ACCEPTABLE)];
+const ACCEPT_CODES = [
+  ACCEPT_SAC_TAKEOVER,
+  ACCEPT_HOLD_MEMORY,
+  ACCEPT_IN_FLIGHT,
+  ACCEPT_SPENT,
+  ...Object.keys(ACCEPTABLE),
+];
 
 function acceptCode(code: string): string {
   if (ACCEPT_CODES.includes(code)) return code;

@@ -1,5 +1,8 @@
 import type { QueueInfo } from "./queue.ts";
 
+/** `--accept` code: read again although earlier readings stopped because deliveries ran out. */
+export const ACCEPT_SPENT = "spent-deliveries";
+
 /** Quorum queues of 4.0 and newer have this limit when nothing else is set. */
 const DEFAULT_LIMIT_SINCE_4_0 = 20;
 

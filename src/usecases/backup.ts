@@ -2,6 +2,7 @@ import { BackupError } from "../domain/errors.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupDeps, BackupRequest, BackupResult } from "./backup-types.ts";
 import { refuseUnsafe } from "./nothing-read.ts";
+import { refuseSpent } from "./spent-deliveries.ts";
 import { survey, type Survey } from "./survey.ts";
 import { take, type Taken } from "./take.ts";
 
@@ -19,8 +20,10 @@ export async function backup(
   request: BackupRequest,
   signal: AbortSignal,
 ): Promise<BackupResult> {
-  const surveyed = await survey(deps, request, signal);
-  const { verdicts, unknown } = surveyed;
+  const found = await survey(deps, request, signal);
+  const verdicts = await refuseSpent(deps.stores[0], found.verdicts, request.policy.accept, signal);
+  const surveyed: Survey = { ...found, verdicts };
+  const { unknown } = surveyed;
   deps.report({ kind: "surveyed", verdicts });
   if (request.dryRun) {
     const partial = verdicts.some((verdict) => verdict.recipe === null);
