@@ -35,7 +35,10 @@ export async function restore(
     return await restoreBackup(deps, command, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
-    throw new BackupError("INTERRUPTED", "interrupted before any message was sent", { cause: error });
+    throw new BackupError("INTERRUPTED", "interrupted before any message was sent", {
+      hint: "Nothing has changed but what was declared: run the same command again.",
+      cause: error,
+    });
   }
 }
 
