@@ -5,12 +5,9 @@ import { grouped, nameOf, severalVhosts } from "./render-backup.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted } from "./units.ts";
 
-export type Verdict = "readable" | "unsafe" | "refused";
+type Verdict = "readable" | "unsafe" | "refused";
 
-function verdictOf({
-  recipe,
-  refusal,
-}: ReadingVerdict & Partial<Pick<CheckedQueue, "refusal">>): Verdict {
+function verdictOf({ recipe, refusal }: ReadingVerdict & Partial<Pick<CheckedQueue, "refusal">>): Verdict {
   if (recipe === null) return "unsafe";
   return refusal ? "refused" : "readable";
 }

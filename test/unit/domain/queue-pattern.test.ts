@@ -4,7 +4,9 @@ import { describe, expect, it } from "vitest";
 import { compileQueuePattern } from "../../../src/domain/queue-pattern.ts";
 
 const queueName = fc.oneof(
-  fc.string({ unit: "binary", minLength: 1, maxLength: 40 }),
+  fc
+    .array(fc.integer({ min: 0, max: 0x10_ff_ff }), { minLength: 1, maxLength: 40 })
+    .map((codes) => String.fromCodePoint(...codes)),
   fc.string({
     unit: fc.constantFrom(..."ab./\\*?[]{},!-()|+@\"'$^#~ \n".split("")),
     minLength: 1,
