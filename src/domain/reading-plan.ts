@@ -74,9 +74,8 @@ function decideClassic(queue: QueueInfo, policy: ReadingPolicy): Readable | Dang
   const costs = ["sets the redelivered flag of every message read"];
   if (isSingleActive(queue))
     costs.push("a consumer that attaches meanwhile gets nothing until the reading ends");
-  // A single active consumer that waits would be given newer messages between the cancel and the nack.
-  const release = isSingleActive(queue) ? "close" : "nack";
-  return { recipe: hold(policy, { release, windowed: false, maxConsumers: 1 }), costs };
+  // One act of the queue: between a cancel and a nack, consumers that wait would be given newer messages.
+  return { recipe: hold(policy, { release: "close", windowed: false, maxConsumers: 1 }), costs };
 }
 
 function byGet(queue: QueueInfo, policy: ReadingPolicy, why: string): Readable | Danger {
@@ -265,12 +264,12 @@ function danger(code: string, message: string, hint: string, flag: string | null
 export function describeRecipe(recipe: ReadingRecipe): string {
   switch (recipe.kind) {
     case "get":
-      return "basic.get, then one nack for all";
+      return "basic.get, then close the channel";
     case "stream":
       return "consume from the first offset";
     case "hold":
       return recipe.release === "nack"
-        ? "consume without acknowledging, then cancel and one nack for all"
+        ? "consume without acknowledging, then cancel and nack in bulk"
         : "consume without acknowledging, then close the channel";
   }
 }

@@ -6,7 +6,7 @@ export type ReadingRecipe = HoldRecipe | GetRecipe | StreamRecipe;
 /** Consume without acknowledging, then give everything back at once. */
 export interface HoldRecipe {
   readonly kind: "hold";
-  /** nack: cancel the consumers, then one basic.nack(multiple, requeue). close: close the channel. */
+  /** nack: cancel the consumers, then basic.nack(multiple, requeue). close: close the channel. */
   readonly release: "nack" | "close";
   /** Quorum queues: bound the broker's send window by bytes and add consumers as windows fill. */
   readonly windowed: boolean;

@@ -19,8 +19,8 @@ const QUORUM_QUIET_MS = 5000;
 /** How long a queue may take to show what was given back; a waiting consumer may take it before it can be seen. */
 const COUNT_AFTER_MS = 2000;
 
-/** basic.get is for classic queues only: bulk nack, no counters. */
-const GET_RELEASE = { release: "nack", budget: null, proveLimit: null } as const;
+/** What basic.get took goes back one by one when it is nacked, which is quadratic, and in bulk when the channel is closed. */
+const GET_RELEASE = { release: "close", budget: null, proveLimit: null } as const;
 
 /** Counts what is ready, looks at a first message where that is needed, and begins to take the rest. */
 export async function openHold(
