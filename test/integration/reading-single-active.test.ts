@@ -17,7 +17,7 @@ function single(consumers: number): Partial<QueueInfo> {
   return { arguments: SINGLE, consumers };
 }
 
-describe.each(sharedBrokers())("a single active consumer on $version", (broker) => {
+describe.concurrent.each(sharedBrokers())("a single active consumer on $version", (broker) => {
   test.each(["classic", "quorum"] as const)(
     "away: a %s queue is read, and in order for who comes then",
     async (type) => {
@@ -40,7 +40,7 @@ describe.each(sharedBrokers())("a single active consumer on $version", (broker) 
     await using vhost = await freshVhost(broker);
     await declareQueue(vhost, "q", "classic", SINGLE);
     await fill(vhost, "q", 300);
-    await using app = await App.attach(vhost.url, { holding: 10 });
+    await using app = await App.attach(vhost.url, { holding: true });
     await until("the app is at work", () => app.held === 10);
     const recipe = plainRecipe(broker, "classic", single(1));
     expect(recipe.kind).toBe("get");
@@ -72,19 +72,19 @@ describe.each(sharedBrokers())("a single active consumer on $version", (broker) 
   });
 });
 
-describe.each(brokersOf("3.10"))("a single active consumer on $version", (broker) => {
+describe.concurrent.each(brokersOf("3.10"))("a single active consumer on $version", (broker) => {
   test("at work on a quorum queue keeps it from being read", () => {
     expect(danger(broker, 10)).toMatchObject({ code: "sac", flag: null });
   });
 });
 
-describe.each(brokersOf("4.0", "4.3"))("a single active consumer on $version", (broker) => {
+describe.concurrent.each(brokersOf("4.0", "4.3"))("a single active consumer on $version", (broker) => {
   test("at work on a quorum queue is only interrupted by leave, and goes on in order", async () => {
     expect(danger(broker, 0)).toMatchObject({ code: "sac", flag: "--accept sac-takeover" });
     await using vhost = await freshVhost(broker);
     await declareQueue(vhost, "q", "quorum", { ...argumentsFor(broker, "quorum"), ...SINGLE });
-    await fill(vhost, "q", 5000);
-    await using app = await App.attach(vhost.url);
+    await fill(vhost, "q", 1000);
+    await using app = await App.attach(vhost.url, { prefetch: 1, eachMs: 3 });
     await until("the app is at work", () => app.got.length > 0);
 
     const recipe = plainRecipe(broker, "quorum", single(1), {
@@ -94,15 +94,15 @@ describe.each(brokersOf("4.0", "4.3"))("a single active consumer on $version", (
     await using cursor = await openCursor(vhost, "q", recipe, { hold: "until-settled" });
     const read = (await readAll(cursor)).map(numberOf);
     const before = app.got.length;
-    expect(read).toEqual(upTo(5000).slice(5000 - read.length));
+    expect(read).toEqual(upTo(1000).slice(1000 - read.length));
     expect(app.got).toEqual(upTo(before));
-    expect(before + read.length).toBe(5000);
+    expect(before + read.length).toBe(1000);
     const missing = cursor.gaps.reduce((sum, gap) => sum + (gap.messages ?? 0), 0);
     expect(read.length + missing).toBe(cursor.readyAtCut);
     await cursor.settle("requeue");
 
-    await until("the app has all", () => app.got.length === 5000);
-    expect(app.got).toEqual(upTo(5000));
+    await until("the app has all", () => app.got.length === 1000);
+    expect(app.got).toEqual(upTo(1000));
     await untilReady(vhost, "q", 0);
   });
 });
@@ -116,30 +116,40 @@ function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n);
 }
 
-/** A consumer that acknowledges what it gets one by one, the first few only when told to. */
+interface Habits {
+  readonly prefetch?: number;
+  /** Time it takes for a message. */
+  readonly eachMs?: number;
+  /** True: it finishes nothing until it is told to. */
+  readonly holding?: boolean;
+}
+
+/** A consumer that acknowledges what it gets one by one. */
 class App implements AsyncDisposable {
   /** Numbers of the messages acknowledged, in order. */
   readonly got: number[] = [];
   readonly #lane: LabChannel;
   readonly #waiting: (() => void)[] = [];
-  #holding: number;
+  #holding: boolean;
 
-  private constructor(lane: LabChannel, holding: number) {
+  private constructor(lane: LabChannel, holding: boolean) {
     this.#lane = lane;
     this.#holding = holding;
   }
 
-  static async attach(url: string, { holding = 0 } = {}): Promise<App> {
+  static async attach(url: string, habits: Habits = {}): Promise<App> {
+    const { prefetch = 10, eachMs = 0, holding = false } = habits;
     const lane = await openChannel(url);
     const app = new App(lane, holding);
-    await lane.channel.prefetch(10);
+    await lane.channel.prefetch(prefetch);
     await lane.channel.consume("q", (message) => {
       if (!message) return;
       const acknowledge = (): void => {
         app.got.push(numberOf({ body: message.content }));
         lane.channel.ack(message);
       };
-      if (app.#holding > 0) app.#waiting.push(acknowledge);
+      if (app.#holding) app.#waiting.push(acknowledge);
+      else if (eachMs > 0) setTimeout(acknowledge, eachMs);
       else acknowledge();
     });
     return app;
@@ -150,11 +160,11 @@ class App implements AsyncDisposable {
   }
 
   letGo(): void {
-    this.#holding = 0;
+    this.#holding = false;
     for (const acknowledge of this.#waiting.splice(0)) acknowledge();
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#lane[Symbol.asyncDispose]() as Promise<void>;
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lane[Symbol.asyncDispose]();
   }
 }
