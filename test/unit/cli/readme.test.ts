@@ -35,7 +35,9 @@ function callsIn(line: string): string[][] {
   const words = [...line.matchAll(/'([^']*)'|"([^"]*)"|([|;()]|\$\()|([^\s'"|;()]+)/g)].map(
     ([, single, double, control, plain]) => control ?? single ?? double ?? plain ?? "",
   );
-  const starts = words.flatMap((word, at) => (/(^|\/)mqbackup$/.test(word) ? [at] : []));
+  const starts = words.flatMap((word, at) =>
+    /(^|\/)mqbackup$/.test(word) && words[at - 1] !== "-g" ? [at] : [],
+  );
   return starts.map((at) => {
     const rest = words.slice(at + 1);
     const end = rest.findIndex((word) => /^([|;()]|\d?>.*)$/.test(word));
