@@ -181,7 +181,7 @@ function spending(
     return danger(
       "delivery-limit",
       `on RabbitMQ ${broker.version} every reading costs each message one of its ${limit} deliveries (delivery limit); the last one deletes or dead-letters it`,
-      `Accept the cost with --keep-deliveries ${Math.min(5, limit)}: reading stops at the first message that would keep fewer.`,
+      `Accept the cost with --keep-deliveries ${Math.max(2, Math.min(5, limit))}: reading stops at the first message that would keep fewer.`,
       "--keep-deliveries",
     );
   }
@@ -247,13 +247,15 @@ function isSingleActive(queue: QueueInfo): boolean {
   return queue.arguments["x-single-active-consumer"] === true;
 }
 
-/** The broker's word, else argument or policy; null: none that matters. */
+/** The broker's word, else the policy, which beats the argument; null: none that matters. A word nobody knows is taken for the worst. */
 function delayedRetry(queue: QueueInfo): "all" | "returned" | null {
   const set =
     queue.delayedRetry ??
+    queue.effectivePolicy["delayed-retry-type"] ??
     queue.arguments["x-delayed-retry-type"] ??
-    queue.effectivePolicy["delayed-retry-type"];
-  return set === "all" || set === "returned" ? set : null;
+    "disabled";
+  if (set === "disabled" || set === "failed") return null;
+  return set === "returned" ? "returned" : "all";
 }
 
 function danger(code: string, message: string, hint: string, flag: string | null = null): Danger {

@@ -80,6 +80,8 @@ describe("refused, with the danger named", () => {
     ["4.2.1", "quorum", {}, "delivery-limit"],
     ["3.10.8", "quorum", { arguments: { "x-delivery-limit": 3 } }, "delivery-limit"],
     ["4.3.6", "quorum", { deliveryLimit: 20, delayedRetry: "all" }, "delayed-retry"],
+    ["4.3.6", "quorum", { deliveryLimit: 20, delayedRetry: "newer" }, "delayed-retry"],
+    ["4.3.6", "quorum", { effectivePolicy: { "delayed-retry-type": "all" } }, "delayed-retry"],
     ["4.3.6", "quorum", { deliveryLimit: 20, delayedRetry: "returned" }, "delivery-limit"],
     ["4.3.6", "classic", { exclusive: true }, "exclusive"],
     ["4.3.6", "other", {}, "type"],
