@@ -107,17 +107,15 @@ describe("the commands are taken as they stand:", () => {
 test("the links lead somewhere", () => {
   const links = [...README.matchAll(/\]\((?!https?:)([^)]+)\)/g)].map(([, link = ""]) => link);
   expect(links.length).toBeGreaterThan(10);
-  for (const link of links) {
-    const [file = "", anchor] = link.split("#");
-    const text = file === "" ? README : readFileSync(path.join(ROOT, file), "utf8");
-    expect({ link, exists: file === "" || existsSync(path.join(ROOT, file)) }).toEqual({
-      link,
-      exists: true,
-    });
-    if (anchor !== undefined)
-      expect({ link, anchors: anchorsOf(text) }).toEqual({ link, anchors: expect.arrayContaining([anchor]) });
-  }
+  expect(links.filter((link) => !leadsSomewhere(link))).toEqual([]);
 });
+
+function leadsSomewhere(link: string): boolean {
+  const [file = "", anchor] = link.split("#");
+  if (file !== "" && !existsSync(path.join(ROOT, file))) return false;
+  if (anchor === undefined) return true;
+  return anchorsOf(file === "" ? README : readFileSync(path.join(ROOT, file), "utf8")).includes(anchor);
+}
 
 function anchorsOf(text: string): string[] {
   return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
