@@ -32,6 +32,10 @@ export interface Scene extends AsyncDisposable {
   backup(...args: readonly string[]): Promise<string>;
   /** Ids of committed backups at the target, in order. */
   committed(): Promise<readonly string[]>;
+  /** Queues and exchanges at the broker that mqbackup made for itself. */
+  own(): Promise<readonly string[]>;
+  /** Files at the target that belong to no committed backup. */
+  halfDone(): Promise<readonly string[]>;
   /** Nothing of mqbackup's own is at the broker, nothing but whole backups at the target, the password in none of its files. */
   expectNothingLeft(): Promise<void>;
 }
@@ -73,6 +77,8 @@ export async function newScene(broker: Broker): Promise<Scene> {
       return id;
     },
     committed: () => committedAt(target),
+    own: () => ownNames(vhost),
+    halfDone: () => halfDone(target),
     async expectNothingLeft() {
       expect(await ownNames(vhost), "at the broker").toEqual([]);
       expect(await halfDone(target), "at the target").toEqual([]);
@@ -155,7 +161,7 @@ async function halfDone(target: string): Promise<string[]> {
 }
 
 /** Queues and exchanges of a virtual host that mqbackup made for itself. */
-export async function ownNames({ broker, name }: LabVhost): Promise<string[]> {
+async function ownNames({ broker, name }: LabVhost): Promise<string[]> {
   const vhost = encodeURIComponent(name);
   const listed = await Promise.all(
     ["queues", "exchanges"].map((kind) => managementGet(broker, `/api/${kind}/${vhost}?columns=name`)),
