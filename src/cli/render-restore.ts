@@ -128,7 +128,7 @@ function readBackLine(name: string, readBack: ReadBack, paint: Paint): string {
   }
   if (readBack.kind === "unread")
     return `${paint("not read back", "yellow")} ${name}: ${visible(readBack.why)}`;
-  return `${paint("differs", "red")} ${name}: ${readBack.part} at message ${readBack.sequence}`;
+  return `${paint("differs", "red")} ${name}: ${readBack.part} at message ${readBack.sequence + 1}`;
 }
 
 function leftLines({ left }: RestorePlan, paint: Paint): readonly string[] {

@@ -39,7 +39,9 @@ export function showRestore(progress: Progress, output: Output): (event: Restore
         break;
       case "blocked":
         progress.line(
-          `${visible(event.destination.name)}: the broker takes nothing just now${event.reason === null ? "" : `: ${visible(event.reason)}`}`,
+          event.reason === null
+            ? `${visible(event.destination.name)}: the broker takes messages again`
+            : `${visible(event.destination.name)}: the broker takes nothing just now: ${visible(event.reason)}`,
         );
         break;
       case "queue-finished":
