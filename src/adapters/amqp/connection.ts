@@ -6,6 +6,7 @@ import type { Abortable } from "../../ports/abortable.ts";
 import { connectError, lostError } from "./amqp-errors.ts";
 import { rawConnection, type RawConnection } from "./raw-connection.ts";
 import { ReceiveMemory } from "./receive-memory.ts";
+import { loseWhenSilent } from "./silence.ts";
 
 export interface AmqpEndpoint {
   /** Tried in order. They hold credentials: never printed; `describeUrl` makes them fit to be seen. */
@@ -44,7 +45,8 @@ export interface AmqpConnection extends AsyncDisposable {
 }
 
 /**
- * Connects to the first URL that answers. A refused login ends the attempt at once: trying others could lock the account.
+ * Connects to the first URL that answers. The signal goes on to count: once it is aborted, a connection the broker does not answer on
+ * is lost. A refused login ends the attempt at once: trying others could lock the account.
  * Throws BROKER_UNREACHABLE, LOGIN_REFUSED, VHOST_MISSING, or the signal's reason.
  */
 export async function openConnection(
@@ -87,7 +89,9 @@ async function openOne(
   const attempt = connect(connectOptions(url, endpoint), options);
   try {
     const model = await abortable(attempt, signal);
-    return wrap(model, received, shown);
+    const connection = wrap(model, received, shown);
+    if (signal) loseWhenSilent(connection.raw.stream, signal);
+    return connection;
   } catch (error) {
     if (signal?.aborted) throw error;
     throw connectError(error, shown, endpoint.vhost);
