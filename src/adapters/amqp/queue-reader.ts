@@ -40,7 +40,7 @@ export function amqpQueueReader(endpoint: Omit<AmqpEndpoint, "vhost">): QueueRea
         throw signal.reason;
       } catch (error) {
         await connection[Symbol.asyncDispose]();
-        throw error;
+        throw signal?.aborted === true ? signal.reason : error;
       }
 
       async function openSession(): Promise<ReadingSession> {
