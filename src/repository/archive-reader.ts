@@ -2,7 +2,9 @@ import { parseBackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
 import type { Definitions } from "../domain/definitions.ts";
 import type { DefinitionsEntry, IndexEntry, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
+import type { MessageRecord } from "../domain/message.ts";
 import { describeQueue } from "../domain/queue.ts";
+import { readRecords } from "../domain/record.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
@@ -31,9 +33,33 @@ export async function readSegment(
   segment: SegmentEntry,
   options: Abortable = {},
 ): Promise<Uint8Array> {
-  const key = backupKey(parseBackupId(manifest.id), volumeName(segment.volume));
+  const { key, name } = placeOf(manifest, queue, segment);
+  return readEntry(source, key, segment, name, options);
+}
+
+/** The records of one segment, views of its plain bytes. Throws as `readSegment`, and FORMAT_NEWER. */
+export async function readSegmentRecords(
+  source: ArchiveSource,
+  manifest: Manifest,
+  queue: QueueEntry,
+  segment: SegmentEntry,
+  options: Abortable = {},
+): Promise<readonly MessageRecord[]> {
+  const plain = await readSegment(source, manifest, queue, segment, options);
+  try {
+    return [...readRecords(plain, segment.records)];
+  } catch (error) {
+    const { key, name } = placeOf(manifest, queue, segment);
+    throw named(error, key, name);
+  }
+}
+
+function placeOf(manifest: Manifest, queue: QueueEntry, segment: SegmentEntry) {
   const number = queue.segments.indexOf(segment) + 1;
-  return readEntry(source, key, segment, `segment ${number} of ${describeQueue(queue)}`, options);
+  return {
+    key: backupKey(parseBackupId(manifest.id), volumeName(segment.volume)),
+    name: `segment ${number} of ${describeQueue(queue)}`,
+  };
 }
 
 /** Throws as `readSegment`. */
@@ -72,10 +98,14 @@ async function readEntry(
   try {
     return await codec.open(frames, { sha256, plainBytes });
   } catch (error) {
-    if (!hasCode(error, "ARCHIVE_DAMAGED")) throw error;
-    throw new BackupError("ARCHIVE_DAMAGED", `${name} in ${key} is damaged: ${error.message}`, {
-      hint: "mqbackup verify shows all that is damaged; restore from another copy or another backup.",
-      cause: error,
-    });
+    throw named(error, key, name);
   }
+}
+
+function named(error: unknown, key: string, name: string): unknown {
+  if (!hasCode(error, "ARCHIVE_DAMAGED")) return error;
+  return new BackupError("ARCHIVE_DAMAGED", `${name} in ${key} is damaged: ${error.message}`, {
+    hint: "mqbackup verify shows all that is damaged; restore from another copy or another backup.",
+    cause: error,
+  });
 }

@@ -14,7 +14,7 @@ import { backupKey, BEGUN_NAME, committedIds, folderPrefix, MANIFEST_NAME } from
 import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
 import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
-import { encodeDocument } from "./sealed-document.ts";
+import { damaged, encodeDocument, MAX_DOCUMENT_BYTES } from "./sealed-document.ts";
 
 /** A committed backup whose manifest cannot be used: MANIFEST_DAMAGED or FORMAT_NEWER. */
 export interface DamagedManifest {
@@ -50,9 +50,10 @@ export async function readManifest(
   options: Abortable = {},
 ): Promise<Manifest> {
   const key = backupKey(id, MANIFEST_NAME);
-  const manifest = decodeManifest(await readObject(store, key, options), key);
+  const bytes = await readObject(store, key, { ...options, maxBytes: MAX_DOCUMENT_BYTES });
+  const manifest = decodeManifest(bytes, key);
   if (manifest.id === id) return manifest;
-  throw new BackupError("MANIFEST_DAMAGED", `${key} is damaged: it is the manifest of ${manifest.id}`);
+  throw damaged(key, `it is the manifest of ${manifest.id}`);
 }
 
 /**

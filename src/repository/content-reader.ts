@@ -3,9 +3,8 @@ import { BackupError } from "../domain/errors.ts";
 import type { ContentRange, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
 import type { MessageRecord } from "../domain/message.ts";
 import { describeQueue } from "../domain/queue.ts";
-import { readRecords } from "../domain/record.ts";
 import type { Abortable } from "../ports/abortable.ts";
-import { readSegment, type ArchiveSource } from "./archive-reader.ts";
+import { readSegmentRecords, type ArchiveSource } from "./archive-reader.ts";
 
 /** A run of records of one segment, wanted one after another. */
 export interface SegmentRun {
@@ -46,16 +45,15 @@ export async function* segmentRuns(
   }
 }
 
-/** The messages themselves; views are valid until the next batch is asked for. Throws as `segmentRuns` and `readSegment`. */
+/** The messages themselves; views are valid until the next batch is asked for. Throws as `segmentRuns` and `readSegmentRecords`. */
 export async function* readContent(
   source: ArchiveSource,
   runs: AsyncIterable<SegmentRun>,
   options: Abortable = {},
 ): AsyncGenerator<readonly SequencedRecord[]> {
   for await (const { holder, queue, segment, sequence, skip, count } of runs) {
-    const plain = await readSegment(source, holder, queue, segment, options);
-    const records = [...readRecords(plain, segment.records)].slice(skip, skip + count);
-    yield records.map((record, at) => ({ sequence: sequence + at, record }));
+    const records = await readSegmentRecords(source, holder, queue, segment, options);
+    yield records.slice(skip, skip + count).map((record, at) => ({ sequence: sequence + at, record }));
   }
 }
 

@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
-import { hasCode } from "../domain/errors.ts";
-import type { Abortable } from "../ports/abortable.ts";
+import { BackupError, hasCode } from "../domain/errors.ts";
 import type { GetOptions, ObjectBody, Store } from "../ports/store.ts";
 
 /** A body held in memory. */
@@ -13,14 +12,28 @@ export function bytesBody(bytes: Uint8Array): ObjectBody {
   };
 }
 
-/** The whole object, or its range. Throws as `get`. */
+export interface ReadOptions extends GetOptions {
+  /** Of a document; a larger one is damaged. Default: any size. */
+  readonly maxBytes?: number;
+}
+
+/** The whole object, or its range. Throws as `get`; MANIFEST_DAMAGED. */
 export async function readObject(
   store: Pick<Store, "get">,
   key: string,
-  options: GetOptions = {},
+  { maxBytes = Number.POSITIVE_INFINITY, ...options }: ReadOptions = {},
 ): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
-  for await (const part of store.get(key, options)) parts.push(part);
+  let bytes = 0;
+  for await (const part of store.get(key, options)) {
+    bytes += part.length;
+    if (bytes > maxBytes) {
+      throw new BackupError("MANIFEST_DAMAGED", `${key} is damaged: it has more than ${maxBytes} bytes`, {
+        hint: "Take the backup from another copy of the repository.",
+      });
+    }
+    parts.push(part);
+  }
   const [only] = parts;
   return parts.length === 1 && only !== undefined ? only : Buffer.concat(parts);
 }
@@ -29,7 +42,7 @@ export async function readObject(
 export async function readObjectOrNull(
   store: Pick<Store, "get">,
   key: string,
-  options: Abortable = {},
+  options: ReadOptions = {},
 ): Promise<Uint8Array | null> {
   try {
     return await readObject(store, key, options);

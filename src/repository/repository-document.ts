@@ -7,6 +7,8 @@ import { bytesBody, readObjectOrNull } from "./objects.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
 
 const REPOSITORY_KEY = "mqbackup-repository.json";
+/** A few hundred, and room for what later versions may add. */
+const MAX_BYTES = 1024 * 1024;
 
 /** What makes a target a repository. */
 export interface RepositoryDocument {
@@ -27,7 +29,7 @@ export async function readRepository(
   store: Pick<Store, "get" | "location">,
   options: Abortable = {},
 ): Promise<RepositoryDocument> {
-  const bytes = await readObjectOrNull(store, REPOSITORY_KEY, options);
+  const bytes = await readObjectOrNull(store, REPOSITORY_KEY, { ...options, maxBytes: MAX_BYTES });
   if (bytes === null) {
     throw new BackupError("REPOSITORY_MISSING", `there is no repository at ${store.location}`, {
       hint: "Check the target; mqbackup full creates a repository with its first backup.",

@@ -4,7 +4,7 @@ import { BackupError } from "../domain/errors.ts";
 import { FORMAT } from "../domain/manifest.ts";
 
 /** More than a JavaScript string can hold comfortably; a manifest of ten terabytes stays below. */
-const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
+export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
 const TAIL_START = '  "sha256": "';
 const TAIL_END = '"\n}\n';

@@ -2,10 +2,9 @@ import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
 import type { MessageRecord } from "../domain/message.ts";
-import { readRecords } from "../domain/record.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { readSegment, type ArchiveSource } from "../repository/archive-reader.ts";
+import { readSegmentRecords, type ArchiveSource } from "../repository/archive-reader.ts";
 import { folderPrefix } from "../repository/backup-folder.ts";
 import type { Catalog } from "../repository/catalog.ts";
 import { segmentRuns, type SegmentRun } from "../repository/content-reader.ts";
@@ -60,8 +59,7 @@ export class RestoreContent {
 
   async #recordsOf(run: SegmentRun, options: Abortable): Promise<readonly MessageRecord[]> {
     const { holder, queue, segment, skip, count } = run;
-    const plain = await readSegment(this.#source, holder, queue, segment, options);
-    const records = [...readRecords(plain, segment.records)];
+    const records = await readSegmentRecords(this.#source, holder, queue, segment, options);
     return count === records.length ? records : records.slice(skip, skip + count);
   }
 }
