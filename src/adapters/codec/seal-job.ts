@@ -7,9 +7,9 @@ import type { Sealed, SealKind } from "./inline-codec.ts";
 export type SealJob =
   | {
       readonly kind: SealKind;
-      readonly segment: PlainSegment;
-      /** For the frames, where it is large enough. */
-      readonly memory: SharedArrayBuffer | null;
+      readonly segment: PlainSegment & { readonly padded: Uint8Array<ArrayBuffer> };
+      /** For the frames. */
+      readonly memory: SharedArrayBuffer;
     }
   | {
       readonly kind: "open";
@@ -18,7 +18,10 @@ export type SealJob =
     };
 
 export type SealAnswer =
-  { readonly sealed: Sealed } | { readonly opened: Uint8Array } | { readonly failed: SentError };
+  /** `plain`: the memory of the segment, back again. */
+  | { readonly sealed: Sealed; readonly plain: ArrayBuffer }
+  | { readonly opened: Uint8Array }
+  | { readonly failed: SentError };
 
 /** Errors lose their class between threads. */
 export interface SentError {

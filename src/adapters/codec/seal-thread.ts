@@ -20,11 +20,10 @@ async function run(job: SealJob): Promise<{ answer: SealAnswer; transfer: ArrayB
     const sealed = await seal(job.kind, job.segment, job.memory);
     const headerFrames = toTransfer(sealed.headerFrames);
     const fingerprints = toTransfer(sealed.fingerprints);
-    const { frames } = sealed;
-    const shared = frames.buffer instanceof SharedArrayBuffer;
+    const plain = job.segment.padded.buffer;
     return {
-      answer: { sealed: { ...sealed, headerFrames, fingerprints } },
-      transfer: [headerFrames.buffer, fingerprints.buffer, ...(shared ? [] : [frames.buffer])],
+      answer: { sealed: { ...sealed, headerFrames, fingerprints }, plain },
+      transfer: [headerFrames.buffer, fingerprints.buffer, plain],
     };
   } catch (error) {
     return { answer: { failed: sendError(error) }, transfer: [] };

@@ -1,6 +1,7 @@
+import { Buffer } from "node:buffer";
 import { Worker } from "node:worker_threads";
 import { BackupError } from "../../domain/errors.ts";
-import { inlineCodec, type Sealed, type SealKind } from "./inline-codec.ts";
+import { inlineCodec, type SealKind } from "./inline-codec.ts";
 import { MemoryPool } from "./memory-pool.ts";
 import { receiveError, toTransfer } from "./seal-job.ts";
 import type { SealAnswer, SealJob } from "./seal-job.ts";
@@ -8,7 +9,7 @@ import type { PlainSegment, SealedSegment, SegmentCodec } from "../../ports/segm
 
 interface Call {
   readonly job: SealJob;
-  readonly transfer: readonly ArrayBuffer[];
+  readonly transfer: ArrayBuffer;
   resolve(answer: SealAnswer): void;
   reject(error: unknown): void;
 }
@@ -34,9 +35,12 @@ class ThreadedCodec implements SegmentCodec {
   readonly #level: number;
   readonly #threads = new Set<SealThread>();
   readonly #waiting: Call[] = [];
-  readonly #pool = new MemoryPool();
-  /** With builders of segments now. */
-  readonly #lent = new WeakSet<SharedArrayBuffer>();
+  /** Transferred to a thread and back. */
+  readonly #segments = new MemoryPool((bytes) => Buffer.allocUnsafeSlow(bytes).buffer);
+  /** Shared: that spares garbage collection, and native code alone touches it; from here copying to it would be slow. */
+  readonly #frames = new MemoryPool((bytes) => new SharedArrayBuffer(bytes));
+  /** With builders of segments now, and nobody else. */
+  readonly #lent = new WeakSet<ArrayBuffer>();
   #closed = false;
 
   constructor(threads: number, level: number) {
@@ -45,7 +49,7 @@ class ThreadedCodec implements SegmentCodec {
   }
 
   memory(bytes: number): Uint8Array {
-    const memory = this.#pool.take(bytes);
+    const memory = this.#segments.take(bytes);
     this.#lent.add(memory);
     return new Uint8Array(memory);
   }
@@ -61,7 +65,7 @@ class ThreadedCodec implements SegmentCodec {
   async open(frames: Uint8Array, expected: { sha256: string; plainBytes: number }): Promise<Uint8Array> {
     // The frames stay the caller's: what is handed over is a copy of just these bytes.
     const copy = new Uint8Array(frames);
-    const answer = await this.#run({ kind: "open", frames: copy, expected }, [copy.buffer]);
+    const answer = await this.#run({ kind: "open", frames: copy, expected }, copy.buffer);
     if ("opened" in answer) return answer.opened;
     throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
   }
@@ -76,30 +80,24 @@ class ThreadedCodec implements SegmentCodec {
   }
 
   async #seal(kind: SealKind, segment: PlainSegment): Promise<SealedSegment> {
-    const { buffer } = segment.padded;
-    if (buffer instanceof SharedArrayBuffer && this.#lent.delete(buffer)) {
-      return this.#sealShared(kind, segment, buffer);
-    }
     const padded = toTransfer(segment.padded);
-    const job = { kind, segment: { ...segment, padded }, memory: null };
-    const sealed = sealedOf(await this.#run(job, [padded.buffer]));
-    return { ...sealed, release: () => undefined };
-  }
-
-  /** After a failure the memory is dropped: a thread may still write to it. */
-  async #sealShared(kind: SealKind, segment: PlainSegment, plain: SharedArrayBuffer): Promise<SealedSegment> {
-    const memory = this.#pool.take(mostFrameBytes(plain.byteLength));
-    const sealed = sealedOf(await this.#run({ kind, segment, memory }, []));
-    this.#pool.giveBack(plain);
-    let released = false;
+    const given = segment.padded.buffer;
+    if (given instanceof ArrayBuffer && this.#lent.delete(given) && given !== padded.buffer) {
+      this.#segments.giveBack(given);
+    }
+    const memory = this.#frames.take(mostFrameBytes(padded.buffer.byteLength));
+    const answer = await this.#run({ kind, segment: { ...segment, padded }, memory }, padded.buffer);
+    if (!("sealed" in answer)) throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+    this.#segments.giveBack(answer.plain);
+    let isReleased = false;
     const release = (): void => {
-      if (!released) this.#pool.giveBack(memory);
-      released = true;
+      if (!isReleased) this.#frames.giveBack(memory);
+      isReleased = true;
     };
-    return { ...sealed, release };
+    return { ...answer.sealed, release };
   }
 
-  async #run(job: SealJob, transfer: readonly ArrayBuffer[]): Promise<SealAnswer> {
+  async #run(job: SealJob, transfer: ArrayBuffer): Promise<SealAnswer> {
     if (this.#closed) throw closed();
     const answer = await new Promise<SealAnswer>((resolve, reject) => {
       this.#waiting.push({ job, transfer, resolve, reject });
@@ -154,7 +152,7 @@ class ThreadedCodec implements SegmentCodec {
 /** Only a thread at work keeps the process alive. */
 function begin(thread: SealThread, call: Call): void {
   try {
-    thread.worker.postMessage(call.job, call.transfer);
+    thread.worker.postMessage(call.job, [call.transfer]);
     thread.call = call;
     thread.worker.ref();
   } catch (error) {
@@ -169,11 +167,6 @@ function end(thread: SealThread): Call | null {
   thread.call = null;
   thread.worker.unref();
   return call;
-}
-
-function sealedOf(answer: SealAnswer): Sealed {
-  if ("sealed" in answer) return answer.sealed;
-  throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
 }
 
 /** At least what zstd may need for the worst; a round figure, so that all segments of a run need the same. */
