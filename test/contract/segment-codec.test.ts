@@ -313,20 +313,6 @@ describe("threadedCodec", () => {
     await expect(sealing).resolves.toHaveProperty("fingerprints");
   });
 
-  it("uses its memory again and again", async () => {
-    await using codec = await threadedCodec({ level: 1 });
-    const used = new Set<ArrayBufferLike>();
-    for (let i = 0; i < 10; i++) {
-      const padded = codec.memory(512_000).fill(i);
-      used.add(padded.buffer);
-      const segment = { entryName: NAME, modifiedAt: MODIFIED_AT, padded, plainBytes: padded.length };
-      const sealed = await codec.sealEntry(segment);
-      sealed.release();
-      sealed.release();
-    }
-    expect(used.size).toBe(1);
-  });
-
   it("lets the calling thread go on meanwhile", async () => {
     await using codec = await threadedCodec({ level: 9 });
     let turns = 0;
