@@ -119,11 +119,7 @@ async function flushed(): Promise<void> {
 function listenForSignals(): void {
   const onSignal = (signal: NodeJS.Signals): void => {
     if (interruption.signal.aborted) process.exit(INTERRUPTED);
-    interruption.abort(
-      new BackupError("INTERRUPTED", `interrupted by ${signal}`, {
-        hint: "Nothing is left half done: run the same command again.",
-      }),
-    );
+    interruption.abort(new BackupError("INTERRUPTED", `interrupted by ${signal}`));
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);

@@ -1,4 +1,5 @@
 import { BackupError } from "../domain/errors.ts";
+import { DEFAULT_HINTS } from "./default-hints.ts";
 import { exitStatusOf } from "./exit-status.ts";
 import { visible, type Paint } from "./terminal-text.ts";
 
@@ -19,8 +20,10 @@ export function renderError(error: unknown, style: ErrorStyle): string {
     const status = exitStatusOf(error);
     return redacted(`${JSON.stringify({ error: { code, message, hint, status, ...details } })}\n`, style);
   }
-  const lines = [`${style.paint("mqbackup:", "red")} ${visible(message)}`];
-  if (hint !== null) lines.push(`${style.paint("hint:", "yellow")} ${visible(hint)}`);
+  const lines = [
+    `${style.paint("mqbackup:", "red")} ${visible(message)}`,
+    `${style.paint("hint:", "yellow")} ${visible(hint)}`,
+  ];
   if (style.verbose) lines.push(...stacks(error));
   return redacted(`${lines.join("\n")}\n`, style);
 }
@@ -28,17 +31,14 @@ export function renderError(error: unknown, style: ErrorStyle): string {
 function plainError(error: unknown): {
   readonly code: string;
   readonly message: string;
-  readonly hint: string | null;
+  readonly hint: string;
 } {
   if (error instanceof BackupError) {
-    return { code: error.code, message: error.message, hint: error.hint ?? null };
+    const { code, message, hint } = error;
+    return { code, message, hint: hint === undefined || hint === "" ? DEFAULT_HINTS[code] : hint };
   }
   const why = error instanceof Error ? error.message : String(error);
-  return {
-    code: "INTERNAL",
-    message: `internal error: ${why}`,
-    hint: "This is a mistake in mqbackup: run it again with --verbose and report what it prints.",
-  };
+  return { code: "INTERNAL", message: `internal error: ${why}`, hint: DEFAULT_HINTS.INTERNAL };
 }
 
 function stacks(error: unknown): readonly string[] {

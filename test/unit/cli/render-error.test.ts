@@ -15,9 +15,9 @@ it("says what and why, then what to do", () => {
   );
 });
 
-it("leaves the hint away when there is none", () => {
+it("always says what to do, if only by the kind of the error", () => {
   expect(renderError(new BackupError("INTERRUPTED", "interrupted by SIGINT"), style)).toBe(
-    "mqbackup: interrupted by SIGINT\n",
+    "mqbackup: interrupted by SIGINT\nhint: Nothing is left half done: run the same command again.\n",
   );
 });
 
