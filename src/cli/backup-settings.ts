@@ -39,7 +39,7 @@ export const BACKUP_SETTINGS = {
     kind: "text",
     value: "n",
     help: "zstd level, 1 to 19",
-    default: "3",
+    default: "1",
     group: "Target",
     commands: ["full"],
   },

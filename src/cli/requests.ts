@@ -8,7 +8,7 @@ import type { Session } from "./session.ts";
 import type { Settings } from "./settings-schema.ts";
 
 /** Of record bytes before compression: memory is a small multiple of it. */
-const SEGMENT_BYTES = 8 * 1024 * 1024;
+const SEGMENT_BYTES = 4 * 1024 * 1024;
 
 /** Settings in the words of the use cases. */
 

@@ -1,3 +1,4 @@
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { declareQueue, deleteQueue, untilReady } from "../lab/queues.ts";
 import { readingOf, type BenchCase } from "./cases.ts";
@@ -117,6 +118,7 @@ class Lane {
   async #backup(n: number): Promise<FullMeasured> {
     const { subject } = this.#options;
     this.#target = subject.temp.join(`${path.basename(this.#bench.name).replaceAll(" ", "-")}-${n}`);
+    await mkdir(this.#target);
     this.#say("mqbackup full");
     const measured = await runFull(subject, this.#target, this.#queues.length);
     await this.#full();

@@ -22,14 +22,8 @@ export interface FullMeasured extends Measured {
 
 export async function runFull(subject: Subject, target: string, queues: number): Promise<FullMeasured> {
   const { vhost } = subject;
-  const measured = await run(subject, [
-    "full",
-    ...broker(vhost),
-    "--target",
-    target,
-    "--parallel",
-    String(queues),
-  ]);
+  const args = ["full", "--target", target, "--parallel", String(queues), "--quiet"];
+  const measured = await run(subject, args, brokerOf(vhost));
   const { measures } = await newestManifest(target);
   return {
     ...measured,
@@ -40,8 +34,8 @@ export async function runFull(subject: Subject, target: string, queues: number):
 }
 
 export async function runRestore(subject: Subject, target: string, queues: number): Promise<Measured> {
-  const more = ["--id", "latest", "--target", target, "--parallel", String(queues)];
-  return run(subject, ["restore", ...broker(subject.vhost), ...more]);
+  const args = ["restore", "--id", "latest", "--target", target, "--parallel", String(queues), "--quiet"];
+  return run(subject, args, brokerOf(subject.vhost));
 }
 
 export async function runHelp(subject: Pick<Subject, "program" | "temp">): Promise<Measured> {
@@ -51,15 +45,16 @@ export async function runHelp(subject: Pick<Subject, "program" | "temp">): Promi
 async function run(
   { program, temp }: Pick<Subject, "program" | "temp">,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Measured> {
-  return measureNode([program, ...args], temp);
+  return measureNode([program, ...args], temp, env);
 }
 
-function broker({ url, broker: { managementUrl, username, password } }: LabVhost): string[] {
+function brokerOf({ url, broker: { managementUrl, username, password } }: LabVhost): Record<string, string> {
   const management = new URL(managementUrl);
   management.username = username;
   management.password = password;
-  return ["--url", url, "--management-url", management.href];
+  return { MQBACKUP_URL: url, MQBACKUP_MANAGEMENT_URL: management.href };
 }
 
 interface KnownManifest {

@@ -65,7 +65,7 @@ describe("check --print-settings", () => {
     const { status, stdout } = await runCli(["check", "--print-settings"], { env });
     expect(status).toBe(0);
     expect(stdout).toMatch(/^url +amqp:\/\/joe:\*\*\*@h\/v +MQBACKUP_URL$/m);
-    expect(stdout).toMatch(/^compressionLevel +3 +default$/m);
+    expect(stdout).toMatch(/^compressionLevel +1 +default$/m);
   });
 });
 

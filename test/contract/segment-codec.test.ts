@@ -81,7 +81,7 @@ function failure(code: string) {
 
 const implementations: readonly (readonly [string, () => Promise<SegmentCodec>])[] = [
   ["inlineCodec", async () => inlineCodec({ level: 1 })],
-  ["threadedCodec with one thread", async () => threadedCodec({ level: 1 })],
+  ["threadedCodec with one thread", async () => threadedCodec({ level: 1, threads: 1 })],
   ["threadedCodec with two threads", async () => threadedCodec({ level: 1, threads: 2 })],
 ];
 

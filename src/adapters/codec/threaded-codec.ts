@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { BackupError } from "../../domain/errors.ts";
 import { inlineCodec, type SealKind } from "./inline-codec.ts";
@@ -20,6 +21,9 @@ interface SealThread {
   call: Call | null;
 }
 
+/** One seals half a gigabyte a second, two as much as a queue can give. */
+const MOST_THREADS = 2;
+
 /**
  * Seals and opens on `threads` threads of their own (started when first needed), one call on each; further calls wait their turn.
  * A thread that dies rejects its call with INTERNAL and is replaced. After disposing every call rejects with INTERRUPTED.
@@ -27,7 +31,7 @@ interface SealThread {
  */
 export function threadedCodec(options: { readonly threads?: number; readonly level: number }): SegmentCodec {
   if (import.meta.url.endsWith(".ts")) return inlineCodec(options);
-  return new ThreadedCodec(options.threads ?? 1, options.level);
+  return new ThreadedCodec(options.threads ?? Math.min(MOST_THREADS, availableParallelism()), options.level);
 }
 
 class ThreadedCodec implements SegmentCodec {
