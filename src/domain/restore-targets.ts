@@ -22,7 +22,12 @@ export interface RestoreTargets {
 export function restoreTargets(manifest: Manifest, request: RestoreRequest): RestoreTargets {
   const selected = manifest.queues.filter((queue) => request.selects(queue));
   if (selected.length === 0) {
-    throw new BackupError("NO_QUEUE_SELECTED", `no queue of backup ${manifest.id} is selected`, {
+    const wanted = request.named.map(({ name }) => name).join(", ");
+    const what =
+      wanted === ""
+        ? `no queue of backup ${manifest.id} is selected`
+        : `backup ${manifest.id} has no ${wanted}`;
+    throw new BackupError("NO_QUEUE_SELECTED", what, {
       hint: `See the queues it holds with: mqbackup show ${manifest.id}.`,
     });
   }
