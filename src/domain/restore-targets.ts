@@ -26,7 +26,7 @@ export function restoreTargets(manifest: Manifest, request: RestoreRequest): Res
     const what =
       wanted === ""
         ? `no queue of backup ${manifest.id} is selected`
-        : `backup ${manifest.id} has no ${wanted}`;
+        : `backup ${manifest.id} holds no queue ${wanted}`;
     throw new BackupError("NO_QUEUE_SELECTED", what, {
       hint: `See the queues it holds with: mqbackup show ${manifest.id}.`,
     });
