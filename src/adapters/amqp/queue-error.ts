@@ -27,7 +27,7 @@ export function endReason(end: ChannelEnd): { readonly code: string; readonly me
 
 /** The broker failed while it delivered: the whole connection is closed. Trying again costs every message held one more delivery. */
 const UNDELIVERABLE =
-  "a message on it cannot be delivered over AMQP 0-9-1 (AMQP 1.0 properties of type uuid or char are a known cause), and every try counts as a failed delivery of what was held with it";
+  "a message on it cannot be delivered over AMQP 0-9-1 (AMQP 1.0 properties of type uuid or char are a known cause, before 4.0 a stream's compressed batches too), and every try counts as a failed delivery of what was held with it";
 
 /** What a refused request says of a queue; `end`: the end of its channel, if that is what refused it. */
 export function queueError(error: unknown, queue: QueueAddress, end: ChannelEnd | null): BackupError {

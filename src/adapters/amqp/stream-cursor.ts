@@ -14,6 +14,13 @@ const ACK_EVERY = PREFETCH / 4;
 const IDLE_MS = 200;
 /** Nothing for this long although the end has not been reached: the stream is stuck. */
 const STALLED_MS = 30_000;
+/** Where the end is not known, this is it. */
+const QUIET_MS = 5000;
+/**
+ * So many offsets without a message are a compressed batch of a stream client, which AMQP 0-9-1 passes over. The broker uses offsets
+ * itself, to track consumers and publishers, but few in a row.
+ */
+const BATCH_OFFSETS = 10;
 
 /** Reads a stream from its first message to where its end was when reading began. Takes nothing, gives nothing back. */
 export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
@@ -33,7 +40,9 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
   readonly #lastOffset: number;
   /** Newest offset captured. */
   #newest = -1;
-  /** Offsets between captured ones that gave no message. */
+  /** Messages that were passed over. */
+  #undelivered = 0;
+  /** Other offsets that gave no message. */
   #silent = 0;
   #unacknowledged = 0;
   #ended = false;
@@ -73,7 +82,9 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
       this.#end(gap("RETENTION", "the stream's retention removed messages before they were read"));
       return;
     }
-    if (this.#newest >= 0) this.#silent += offset - this.#newest - 1;
+    const missing = this.#newest < 0 ? 0 : offset - this.#newest - 1;
+    if (missing >= BATCH_OFFSETS) this.#undelivered += missing;
+    else this.#silent += missing;
     this.#newest = offset;
     const { redelivered, exchange, routingKey, body } = delivery;
     this.#inbox.push({ redelivered, exchange, routingKey, streamOffset: offset, properties, body });
@@ -103,13 +114,17 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
         yield batch;
         // However long that took, the broker is not to blame.
         progressAt = Date.now();
-      } else if (Date.now() - progressAt > STALLED_MS) {
-        this.#end(
-          gap("STALLED", `the stream gave nothing for ${STALLED_MS / 1000} s before its end was reached`),
-        );
+      } else {
+        this.#quiet(Date.now() - progressAt);
       }
     }
     await this.settle();
+  }
+
+  #quiet(ms: number): void {
+    if (this.#lastOffset === Infinity && ms > QUIET_MS) this.#end(gap("NOT_DELIVERED", PASSED_OVER));
+    if (ms > STALLED_MS)
+      this.#end(gap("STALLED", `the stream gave nothing for ${ms / 1000} s before its end was reached`));
   }
 
   stop(reason: Gap): void {
@@ -141,6 +156,8 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
     if (this.#ended) return;
     this.#ended = true;
     if (reason) this.gaps.push(reason);
+    if (this.#undelivered > 0)
+      this.gaps.push({ ...gap("NOT_DELIVERED", PASSED_OVER), messages: this.#undelivered });
     if (this.#silent > 0) this.notes.push(`${this.#silent} ${SILENT}`);
     this.#inbox.close();
   }
@@ -150,5 +167,6 @@ function gap(code: string, message: string): Gap {
   return { code, message, messages: null };
 }
 
-const SILENT =
-  "offsets gave no message: the broker uses some itself, and AMQP 0-9-1 does not deliver what stream clients published in compressed batches";
+const PASSED_OVER =
+  "AMQP 0-9-1 does not deliver what stream clients published in compressed batches: offsets without a message";
+const SILENT = "single offsets gave no message: the broker uses some itself";

@@ -8,16 +8,16 @@ import type { ReadingSession } from "./reading-session.ts";
 const QUIET_MS = 300;
 /** A stream that is being written to is never quiet: then the end is where it was after this long. */
 const LOOK_MS = 1000;
-/** A stream of which the broker counts messages has a last chunk, however slow the disk is. */
-const FIRST_CHUNK_MS = 30_000;
-/** The count is as late as statistics are: 0 is only believed after this long. */
-const EMPTY_MS = 3000;
+/** A stream of which the broker counts messages has a last chunk, however slow the disk is; unless it cannot be delivered. */
+const FIRST_CHUNK_MS = 10_000;
+/** The count is told every 5 s (`stream_tick_interval`): 0 is only believed after longer. */
+const EMPTY_MS = 6000;
 /** Credit; a chunk may hold more than that. */
 const PREFETCH = 1000;
 
 /**
  * The highest offset now: what the last chunk ends with. Counters do not tell it (offsets have gaps), so a consumer looks.
- * -1: the stream is empty. Throws as `HeldChannel.count`.
+ * -1: the stream is empty. Infinity: it is not, but AMQP 0-9-1 delivers nothing of the last chunk. Throws as `HeldChannel.count`.
  */
 export async function lastStreamOffset(
   { connection, tap, queue }: ReadingSession,
@@ -38,8 +38,9 @@ export async function lastStreamOffset(
     if (seen || (look.last < 0 && waitedMs > patienceMs)) break;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  const isEmpty = look.last < 0 && (await held.count()).ready === 0;
   await held.close();
-  return look.last;
+  return look.last < 0 && !isEmpty ? Infinity : look.last;
 }
 
 class LastChunk implements DeliverySink {
