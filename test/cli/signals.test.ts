@@ -45,9 +45,12 @@ describe.each(SIGNALS)("%s", (signal) => {
   test.each(["classic", "quorum"] as const)("while reading a %s queue", async (type) => {
     await using scene = await newScene(newestBroker());
     const messages = await filled(scene, type);
-    await using running = await scene.start(["full", "--rate", "20"]);
-    await until("the lock", async () => (await scene.own()).length > 0);
+    await using proxy = await proxyOf(scene);
+    const inTheMiddle = proxy.pauseAfter(100_000);
+    await using running = await scene.start(["full"], { env: { MQBACKUP_URL: scene.url(proxy.port) } });
+    await inTheMiddle;
     running.kill(signal);
+    proxy.resume();
     expectInterrupted(scene, await running.result, signal);
     await expectUntouched(scene, messages);
   });

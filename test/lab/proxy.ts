@@ -16,6 +16,8 @@ export interface Proxy extends AsyncDisposable {
   cut(): void;
   /** Breaks the connection as soon as this many more bytes have gone to the client, in mid-frame if need be. Once. */
   cutAfter(bytes: number): void;
+  /** Pauses as soon as this many more bytes have gone to the client; resolves then. Once. */
+  pauseAfter(bytes: number): Promise<void>;
   /** New connections are broken at once, until `accept`. */
   refuse(): void;
   accept(): void;
@@ -28,6 +30,7 @@ export async function startProxy(target: { readonly host: string; readonly port:
   const pairs = new Set<readonly [Socket, Socket]>();
   let [paused, refusing, delayMs, toClient] = [false, false, 0, 0];
   let cutAt = Infinity;
+  let [pauseAt, onPause] = [Infinity, (): void => undefined];
 
   const server = createServer((client) => {
     if (refusing) {
@@ -50,6 +53,11 @@ export async function startProxy(target: { readonly host: string; readonly port:
       const allowed = Math.min(bytes.length, cutAt - toClient);
       toClient += allowed;
       pass(bytes.subarray(0, allowed), upstream, client);
+      if (toClient >= pauseAt) {
+        pauseAt = Infinity;
+        pause();
+        onPause();
+      }
       if (toClient < cutAt) return;
       cutAt = Infinity;
       client.end(() => cut());
@@ -63,6 +71,11 @@ export async function startProxy(target: { readonly host: string; readonly port:
       from.pause();
       to.once("drain", () => paused || from.resume());
     }
+  }
+
+  function pause(): void {
+    paused = true;
+    eachSocket("pause");
   }
 
   function cut(): void {
@@ -79,10 +92,14 @@ export async function startProxy(target: { readonly host: string; readonly port:
     port: (server.address() as AddressInfo).port,
     connections: () => pairs.size,
     bytesToClient: () => toClient,
-    pause: () => ((paused = true), eachSocket("pause")),
+    pause,
     resume: () => ((paused = false), eachSocket("resume")),
     cut,
     cutAfter: (bytes) => void (cutAt = toClient + bytes),
+    pauseAfter: (bytes) => {
+      pauseAt = toClient + bytes;
+      return new Promise((resolve) => (onPause = resolve));
+    },
     refuse: () => void (refusing = true),
     accept: () => void (refusing = false),
     delay: (ms) => void (delayMs = ms),
