@@ -5,6 +5,8 @@ import type { HeldChannel } from "./held-channel.ts";
 const MAX_PREFETCH = 65_535;
 /** What one consumer's window of a quorum queue may make the broker buffer when we are slow, bytes. */
 const WINDOW_BYTES = 64 * 1024 * 1024;
+/** Messages of a window where each of them costs a delivery. */
+const WINDOW_SPENDING = 64;
 /** Assumed when nobody could say. */
 const ASSUMED_BODY_BYTES = 4096;
 /** Where nothing else bounds them. */
@@ -111,6 +113,6 @@ function windowMessages(recipe: HoldRecipe, options: SourceOptions): number {
   // With few consumers, holding all of a deep queue comes before the broker's buffer.
   const needed = Math.ceil(options.messages / Math.min(MANY_CONSUMERS, consumersOf(recipe)));
   // What a window brings has its delivery spent: small ones, so that reading can stop.
-  const few = recipe.budget ? needed : Math.max(1, byBytes, needed);
+  const few = Math.max(needed, recipe.budget ? WINDOW_SPENDING : Math.max(1, byBytes));
   return Math.min(MAX_PREFETCH, options.messages, few);
 }
