@@ -124,7 +124,7 @@ export class ConfirmPublisher {
     if (this.#failure || !raw.channels[this.#number]) return;
     raw.sentSinceLastCheck = true;
     raw.stream.cork();
-    for (const piece of pieces) this.#writable = raw.stream.write(piece);
+    for (const { bytes, written } of pieces) this.#writable = raw.stream.write(bytes, written);
     raw.stream.uncork();
     this.#window.mark(performance.now());
   }

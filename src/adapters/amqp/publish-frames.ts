@@ -24,6 +24,8 @@ const PUBLISH_FIXED = 9;
 const HEADER_FIXED = 12;
 /** Bodies from this size on are not copied: that costs more than a piece of its own. */
 const VIEWED_FROM = 16 * 1024;
+/** Chunks kept to be filled again. */
+const MOST_FREE = 16;
 
 /** The largest property section that fits into a header frame, which must not be split. */
 export function largestProperties(frameMax: number): number {
@@ -35,13 +37,29 @@ export function framedBytes(message: PublishedMessage, frameMax: number): number
   return headBytes(message) + message.body.length + bodyFrames(message.body, frameMax) * FRAME_OVERHEAD;
 }
 
+/** Bytes for the socket. */
+export interface Piece {
+  readonly bytes: Uint8Array;
+  /** To be called when the socket has them: their memory is then used again, unless it is a message's. */
+  readonly written: () => void;
+}
+
+/** Memory for frames; used again when all of it has been written. */
+interface Chunk {
+  readonly memory: Buffer;
+  /** Pieces of it that are not written yet, and one more as long as it is being filled. */
+  uses: number;
+}
+
 /** Gathers the frames of messages, to be written in few pieces. Small bodies are copied, large ones are views of the message's. */
 export class PublishFrames {
   readonly #channel: number;
   readonly #frameMax: number;
   readonly #chunkBytes: number;
-  #pieces: Uint8Array[] = [];
+  readonly #free: Chunk[] = [];
+  #pieces: Piece[] = [];
   #bytes = 0;
+  #current: Chunk;
   #chunk: Buffer;
   /** Of the chunk, what is in no piece yet. */
   #from = 0;
@@ -52,7 +70,8 @@ export class PublishFrames {
     this.#channel = channel;
     this.#frameMax = frameMax;
     this.#chunkBytes = chunkBytes;
-    this.#chunk = Buffer.allocUnsafeSlow(chunkBytes);
+    this.#current = newChunk(chunkBytes);
+    this.#chunk = this.#current.memory;
   }
 
   /** Of everything appended and not taken. */
@@ -75,14 +94,14 @@ export class PublishFrames {
       if (copied) this.#put(part);
       else {
         this.#endPiece();
-        this.#pieces.push(part);
+        this.#pieces.push({ bytes: part, written: nothing });
       }
       this.#chunk[this.#to++] = FRAME_END;
     }
   }
 
   /** The pieces so far, whole frames together, each byte once. */
-  take(): readonly Uint8Array[] {
+  take(): readonly Piece[] {
     this.#endPiece();
     const pieces = this.#pieces;
     this.#pieces = [];
@@ -93,14 +112,29 @@ export class PublishFrames {
   #makeRoom(bytes: number): void {
     if (this.#to + bytes <= this.#chunk.length) return;
     this.#endPiece();
-    this.#chunk = Buffer.allocUnsafeSlow(Math.max(this.#chunkBytes, bytes));
+    this.#used(this.#current);
+    const free = bytes <= this.#chunkBytes ? this.#free.pop() : undefined;
+    this.#current = free ?? newChunk(Math.max(this.#chunkBytes, bytes));
+    this.#current.uses = 1;
+    this.#chunk = this.#current.memory;
     this.#from = 0;
     this.#to = 0;
   }
 
   #endPiece(): void {
-    if (this.#from < this.#to) this.#pieces.push(this.#chunk.subarray(this.#from, this.#to));
+    if (this.#from === this.#to) return;
+    const current = this.#current;
+    current.uses += 1;
+    const bytes = current.memory.subarray(this.#from, this.#to);
+    this.#pieces.push({ bytes, written: () => this.#used(current) });
     this.#from = this.#to;
+  }
+
+  #used(chunk: Chunk): void {
+    chunk.uses -= 1;
+    const { uses, memory } = chunk;
+    if (uses === 0 && memory.length === this.#chunkBytes && this.#free.length < MOST_FREE)
+      this.#free.push(chunk);
   }
 
   #head({ exchange, routingKey, properties, body }: PublishedMessage): void {
@@ -137,6 +171,12 @@ export class PublishFrames {
     this.#to += bytes.length;
   }
 }
+
+function newChunk(bytes: number): Chunk {
+  return { memory: Buffer.allocUnsafeSlow(bytes), uses: 1 };
+}
+
+function nothing(): void {}
 
 function headBytes({ exchange, routingKey, properties }: PublishedMessage): number {
   return (

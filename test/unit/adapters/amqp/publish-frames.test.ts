@@ -4,6 +4,7 @@ import {
   framedBytes,
   largestProperties,
   PublishFrames,
+  type Piece,
   type PublishedMessage,
 } from "../../../../src/adapters/amqp/publish-frames.ts";
 
@@ -57,6 +58,36 @@ describe("publish frames", () => {
     );
   });
 
+  it("lie in memory that is used again, but only when it was written", () => {
+    const step = fc.record({
+      sizes: fc.array(fc.nat(900), { minLength: 1, maxLength: 5 }),
+      written: fc.nat(6),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+        const frames = new PublishFrames(CHANNEL, FRAME_MAX, CHUNK);
+        const underWay: { piece: Piece; copy: string }[] = [];
+        let fill = 0;
+        for (const { sizes, written } of steps) {
+          for (const size of sizes) frames.append(messageOf(new Uint8Array(size).fill(fill++)));
+          underWay.push(...frames.take().map((piece) => ({ piece, copy: hex(piece.bytes) })));
+          for (const { piece, copy } of underWay) expect(hex(piece.bytes)).toBe(copy);
+          for (const { piece } of underWay.splice(0, written)) piece.written();
+        }
+      }),
+    );
+    const frames = new PublishFrames(CHANNEL, FRAME_MAX, CHUNK);
+    const memory = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 50; i++) {
+      frames.append(messageOf(new Uint8Array(600)));
+      for (const piece of frames.take()) {
+        memory.add(piece.bytes.buffer);
+        piece.written();
+      }
+    }
+    expect(memory.size).toBe(1);
+  });
+
   it("leave room for exactly so many bytes of properties", () => {
     const properties = new Uint8Array(largestProperties(FRAME_MAX));
     const nothing = new Uint8Array(0);
@@ -83,6 +114,14 @@ function takeMessage(frames: Frame[]): ReturnType<typeof hexOf> {
   });
 }
 
+function messageOf(body: Uint8Array): PublishedMessage {
+  return { exchange: Buffer.from("x"), routingKey: Buffer.from("key"), properties: Buffer.alloc(2), body };
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
+
 function hexOf({ exchange, routingKey, properties, body }: PublishedMessage): readonly string[] {
   return [exchange, routingKey, properties, body].map((bytes) => Buffer.from(bytes).toString("hex"));
 }
@@ -92,7 +131,7 @@ function framesOf(...messages: readonly PublishedMessage[]): Buffer {
   for (const message of messages) frames.append(message);
   const expected = messages.reduce((sum, message) => sum + framedBytes(message, FRAME_MAX), 0);
   expect(frames.bytes).toBe(expected);
-  const bytes = Buffer.concat(frames.take());
+  const bytes = Buffer.concat(frames.take().map((piece) => piece.bytes));
   expect(bytes.length).toBe(expected);
   expect(frames.bytes).toBe(0);
   expect(frames.take()).toEqual([]);
