@@ -95,11 +95,22 @@ export function* readRecords(
     if (records > expected) break;
     yield recordAt(segment, layout);
   }
-  if (records !== expected) {
-    throw damaged(
-      `a segment should hold ${expected} records but holds ${records < expected ? records : "more"}`,
-    );
-  }
+  checkCount(records, expected);
+}
+
+/** Looks at every record of a segment and gives none. Throws as `readRecords`. */
+export function checkRecords(segment: Uint8Array, expected: number): void {
+  let records = 0;
+  const all = layouts(segment);
+  while (records <= expected && all.next().done !== true) records += 1;
+  checkCount(records, expected);
+}
+
+function checkCount(records: number, expected: number): void {
+  if (records === expected) return;
+  throw damaged(
+    `a segment should hold ${expected} records but holds ${records < expected ? records : "more"}`,
+  );
 }
 
 /**
@@ -163,6 +174,7 @@ function layoutAt(segment: Uint8Array, at: number): RecordLayout {
   ) {
     throw damaged(`the record at byte ${at} of a segment does not parse`);
   }
+  if ((flags & HAS_STREAM_OFFSET) !== 0) streamOffsetAt(segment, exchange - 8);
   return { flags, exchange, routingKey, properties, body, end };
 }
 

@@ -42,4 +42,6 @@ export interface SegmentCodec extends AsyncDisposable {
     frames: Uint8Array,
     expected: { readonly sha256: string; readonly plainBytes: number },
   ): Promise<Uint8Array>;
+  /** Gives the memory of what `open` gave back, for what is opened next: it must not be looked at afterwards. Need not be called. */
+  recycle(opened: Uint8Array): void;
 }

@@ -4,7 +4,7 @@ import type { Definitions } from "../domain/definitions.ts";
 import type { DefinitionsEntry, IndexEntry, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
 import type { MessageRecord } from "../domain/message.ts";
 import { describeQueue } from "../domain/queue.ts";
-import { readRecords } from "../domain/record.ts";
+import { checkRecords, readRecords } from "../domain/record.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
@@ -52,6 +52,35 @@ export async function readSegmentRecords(
     const { key, name } = placeOf(manifest, queue, segment);
     throw named(error, key, name);
   }
+}
+
+/** A segment in which every record has been looked at. */
+export interface OpenedSegment {
+  /** May be gone through more than once; views of the segment's memory. */
+  readonly records: Iterable<MessageRecord>;
+  /** Gives the memory back: nothing of it may be looked at afterwards. Need not be called. */
+  readonly release: () => void;
+}
+
+/** As `readSegmentRecords`, without taking memory for each record. */
+export async function openSegment(
+  source: ArchiveSource & { readonly codec: Pick<SegmentCodec, "recycle"> },
+  manifest: Manifest,
+  queue: QueueEntry,
+  segment: SegmentEntry,
+  options: Abortable = {},
+): Promise<OpenedSegment> {
+  const plain = await readSegment(source, manifest, queue, segment, options);
+  try {
+    checkRecords(plain, segment.records);
+  } catch (error) {
+    const { key, name } = placeOf(manifest, queue, segment);
+    throw named(error, key, name);
+  }
+  return {
+    records: { [Symbol.iterator]: () => readRecords(plain, segment.records) },
+    release: () => source.codec.recycle(plain),
+  };
 }
 
 function placeOf(manifest: Manifest, queue: QueueEntry, segment: SegmentEntry) {

@@ -4,19 +4,29 @@ import type { Manifest, QueueEntry } from "../domain/manifest.ts";
 import type { MessageRecord } from "../domain/message.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { readSegmentRecords, type ArchiveSource } from "../repository/archive-reader.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import { openSegment, type OpenedSegment } from "../repository/archive-reader.ts";
 import { folderPrefix } from "../repository/backup-folder.ts";
 import type { Catalog } from "../repository/catalog.ts";
 import { segmentRuns, type SegmentRun } from "../repository/content-reader.ts";
 import { parseBackupId } from "../domain/backup-id.ts";
 
+/** Where a restore takes its segments from. */
+interface ContentSource {
+  readonly store: Pick<Store, "get">;
+  readonly codec: Pick<SegmentCodec, "open" | "recycle">;
+}
+
+/** Records that are handed on at once: few enough to be forgotten again before they grow old. */
+const BATCH_RECORDS = 512;
+
 /** One backup, and the others that hold parts of it, as a place to take messages from. */
 export class RestoreContent {
   readonly manifest: Manifest;
-  readonly #source: ArchiveSource;
+  readonly #source: ContentSource;
   readonly #manifestOf: (id: BackupId) => Promise<Manifest>;
 
-  constructor(source: ArchiveSource, catalog: Catalog, manifest: Manifest, options: Abortable) {
+  constructor(source: ContentSource, catalog: Catalog, manifest: Manifest, options: Abortable) {
     this.manifest = manifest;
     this.#source = source;
     const known = new Map<BackupId, Promise<Manifest>>([
@@ -33,20 +43,39 @@ export class RestoreContent {
     return segmentRuns(this.manifest, queue, from, this.#manifestOf);
   }
 
-  /**
-   * The queue's messages from number `from` on, a segment at a time. A segment is fetched, checked and taken apart wholly before its
-   * first message comes out, the next one while this one is in use. Throws ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*.
-   */
+  /** The queue's messages from number `from` on. A batch's views are valid until the next one is asked for. Throws as `segments`. */
   async *records(
     queue: QueueEntry,
     from: number,
     options: Abortable = {},
   ): AsyncGenerator<readonly MessageRecord[], void, undefined> {
-    let ahead: Promise<readonly MessageRecord[]> | null = null;
+    for await (const { records, release } of this.segments(queue, from, options)) {
+      let batch: MessageRecord[] = [];
+      for (const record of records) {
+        batch.push(record);
+        if (batch.length < BATCH_RECORDS) continue;
+        yield batch;
+        batch = [];
+      }
+      if (batch.length > 0) yield batch;
+      release();
+    }
+  }
+
+  /**
+   * The same, a segment at a time; all views are valid until `release`. A segment is fetched and checked wholly before its first
+   * message comes out, the next one while this one is in use. Throws ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*.
+   */
+  async *segments(
+    queue: QueueEntry,
+    from: number,
+    options: Abortable = {},
+  ): AsyncGenerator<OpenedSegment, void, undefined> {
+    let ahead: Promise<OpenedSegment> | null = null;
     try {
       for await (const run of this.runs(queue, from)) {
-        const current: Promise<readonly MessageRecord[]> | null = ahead;
-        ahead = this.#recordsOf(run, options);
+        const current: Promise<OpenedSegment> | null = ahead;
+        ahead = this.#open(run, options);
         // Met when it is its turn; until then its failure must not count as unhandled.
         ahead.catch(() => undefined);
         if (current) yield await current;
@@ -57,10 +86,26 @@ export class RestoreContent {
     }
   }
 
-  async #recordsOf(run: SegmentRun, options: Abortable): Promise<readonly MessageRecord[]> {
-    const { holder, queue, segment, skip, count } = run;
-    const records = await readSegmentRecords(this.#source, holder, queue, segment, options);
-    return count === records.length ? records : records.slice(skip, skip + count);
+  async #open(
+    { holder, queue, segment, skip, count }: SegmentRun,
+    options: Abortable,
+  ): Promise<OpenedSegment> {
+    const opened = await openSegment(this.#source, holder, queue, segment, options);
+    if (count === segment.records) return opened;
+    return { ...opened, records: { [Symbol.iterator]: () => slice(opened.records, skip, count) } };
+  }
+}
+
+function* slice(
+  records: Iterable<MessageRecord>,
+  skip: number,
+  count: number,
+): Generator<MessageRecord, void, undefined> {
+  let at = 0;
+  for (const record of records) {
+    if (at >= skip + count) return;
+    if (at >= skip) yield record;
+    at += 1;
   }
 }
 

@@ -85,6 +85,8 @@ class Sending {
   #transient: boolean;
   #expiring: boolean;
   #reportedAt = 0;
+  /** Segments whose last message is number `upTo`. */
+  readonly #unconfirmed: { readonly upTo: number; readonly release: () => void }[] = [];
 
   constructor(restore: QueueRestore, publication: QueuePublication) {
     this.#restore = restore;
@@ -108,10 +110,10 @@ class Sending {
 
   async run(signal: AbortSignal): Promise<void> {
     const { plan, content } = this.#restore;
-    for await (const records of content.records(plan.source, plan.from, { signal })) {
+    for await (const { records, release } of content.segments(plan.source, plan.from, { signal })) {
       signal.throwIfAborted();
-      const messages = records.map((record, i) => this.#outgoing(record, this.#published + i));
-      for (const batch of batches(messages)) await this.#send(batch, signal);
+      for (const batch of batches(this.#outgoing(records))) await this.#send(batch, signal);
+      this.#unconfirmed.push({ upTo: this.#published, release });
     }
     await this.#publication.flush({ signal });
   }
@@ -132,10 +134,24 @@ class Sending {
     await journal.reserve(upTo, facts);
     await this.#publication.publish(batch, { signal });
     this.#published = upTo;
+    this.#releaseConfirmed();
     this.#reportInTime();
   }
 
-  #outgoing(record: MessageRecord, sequence: number): OutgoingMessage {
+  /** Until they are confirmed, messages may lie in the socket as they lie in the segment. */
+  #releaseConfirmed(): void {
+    const confirmed = this.#restore.plan.from + this.#publication.confirmed;
+    while ((this.#unconfirmed[0]?.upTo ?? Number.POSITIVE_INFINITY) <= confirmed) {
+      this.#unconfirmed.shift()?.release();
+    }
+  }
+
+  *#outgoing(records: Iterable<MessageRecord>): Generator<OutgoingMessage, void, undefined> {
+    let sequence = this.#published;
+    for (const record of records) yield this.#edited(record, sequence++);
+  }
+
+  #edited(record: MessageRecord, sequence: number): OutgoingMessage {
     const { command, plan } = this.#restore;
     const { exchange, routingKey, body } = record;
     const properties = editedProperties(record, command);
@@ -173,17 +189,18 @@ class Sending {
 }
 
 function* batches(
-  messages: readonly OutgoingMessage[],
+  messages: Iterable<OutgoingMessage>,
 ): Generator<readonly OutgoingMessage[], void, undefined> {
-  let start = 0;
+  let batch: OutgoingMessage[] = [];
   let bytes = 0;
-  for (const [at, { body }] of messages.entries()) {
-    if (at > start && (at - start >= BATCH_MESSAGES || bytes + body.length > BATCH_BYTES)) {
-      yield messages.slice(start, at);
-      start = at;
+  for (const message of messages) {
+    if (batch.length > 0 && (batch.length >= BATCH_MESSAGES || bytes + message.body.length > BATCH_BYTES)) {
+      yield batch;
+      batch = [];
       bytes = 0;
     }
-    bytes += body.length;
+    batch.push(message);
+    bytes += message.body.length;
   }
-  if (start < messages.length) yield messages.slice(start);
+  if (batch.length > 0) yield batch;
 }

@@ -12,7 +12,7 @@ import type { Store } from "../ports/store.ts";
 
 export interface RestoreDeps {
   readonly store: Store;
-  readonly codec: Pick<SegmentCodec, "open">;
+  readonly codec: Pick<SegmentCodec, "open" | "recycle">;
   /** Opens a writer into one virtual host; the use case disposes it. */
   openWriter(vhost: string, options: { readonly signal?: AbortSignal }): Promise<QueueWriter>;
   /** null: AMQP-only mode. */

@@ -172,24 +172,35 @@ describe.each(implementations)("%s", (_name, open) => {
     expect(opened.map((bytes) => sha256(bytes))).toEqual(plains.map((plain) => sha256(plain)));
   });
 
-  it("gives memory that nothing else uses, however late the frames before are released", async () => {
-    const unreleased: { sealed: SealedSegment; plain: Buffer }[] = [];
+  it("gives memory that nothing else uses, however late what was before is given back", async () => {
+    const inUse: { sealed: SealedSegment; opened: Uint8Array; plain: Buffer }[] = [];
     for (let i = 0; i < 40; i++) {
-      const memory = codec.memory(i % 5 === 0 ? 1024 : 300_032);
-      expect(memory).toHaveLength(i % 5 === 0 ? 1024 : 300_032);
-      memory.set(someBytes(memory.length));
+      const bytes = i % 5 === 0 ? 1024 : 300_032;
+      const memory = codec.memory(bytes);
+      expect(memory).toHaveLength(bytes);
+      memory.set(someBytes(bytes));
       const plain = Buffer.from(memory);
-      const segment = { entryName: NAME, modifiedAt: MODIFIED_AT, padded: memory, plainBytes: plain.length };
-      unreleased.push({ sealed: await codec.sealEntry(segment), plain });
-      for (const { sealed, plain: expected } of unreleased) {
-        const opened = await codec.open(sealed.frames, {
-          sha256: sealed.sha256,
-          plainBytes: expected.length,
-        });
-        expect(expected.equals(opened)).toBe(true);
+      const segment = { entryName: NAME, modifiedAt: MODIFIED_AT, padded: memory, plainBytes: bytes };
+      const sealed = await codec.sealEntry(segment);
+      inUse.push({ sealed, opened: await codec.open(sealed.frames, expecting(sealed.frames, bytes)), plain });
+      for (const each of inUse) {
+        expect(each.plain.equals(each.opened)).toBe(true);
+        expect(sha256(each.sealed.frames)).toBe(each.sealed.sha256);
       }
-      if (i % 3 === 2) for (const { sealed } of unreleased.splice(0, 2)) sealed.release();
+      const done = i % 3 === 2 ? inUse.splice(0, 2) : [];
+      for (const each of done) each.sealed.release();
+      for (const each of done) codec.recycle(each.opened);
+      for (const each of done) codec.recycle(each.opened);
     }
+  });
+
+  it("recycles nothing but what it has opened", async () => {
+    const bytes = 300_032;
+    const { frames } = await codec.sealEntry(entryOf(someBytes(bytes)));
+    const foreign = new Uint8Array(512 * 1024).fill(7);
+    codec.recycle(foreign);
+    await codec.open(frames, expecting(frames, bytes));
+    expect(foreign).toEqual(new Uint8Array(512 * 1024).fill(7));
   });
 
   describe("refuses", () => {

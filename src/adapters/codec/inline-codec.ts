@@ -12,7 +12,8 @@ export function inlineCodec({ level }: { readonly level: number }): SegmentCodec
     memory: (bytes) => Buffer.allocUnsafeSlow(bytes),
     sealRecords: async (segment) => ({ ...(await seal("sealRecords", segment, null)), release: nothing }),
     sealEntry: async (segment) => ({ ...(await seal("sealEntry", segment, null)), release: nothing }),
-    open: async (frames, expected) => openFrames(frames, expected),
+    open: async (frames, expected) => openFrames(frames, expected, null),
+    recycle: nothing,
     async [Symbol.asyncDispose]() {},
   };
 }
@@ -37,15 +38,16 @@ export function sealer(
   };
 }
 
-/** As `SegmentCodec.open`. */
+/** As `SegmentCodec.open`; into `memory` where that is large enough. */
 export function openFrames(
   frames: Uint8Array,
   { sha256, plainBytes }: { readonly sha256: string; readonly plainBytes: number },
+  memory: ArrayBuffer | null,
 ): Uint8Array<ArrayBuffer> {
   if (sha256Hex(frames) !== sha256) {
     throw new BackupError("ARCHIVE_DAMAGED", "a stored frame does not have the checksum expected of it");
   }
-  const padded = decompressFrame(frames, paddedBytes(plainBytes));
+  const padded = decompressFrame(frames, paddedBytes(plainBytes), memory);
   if (padded.subarray(plainBytes).some((byte) => byte !== 0)) {
     throw new BackupError("ARCHIVE_DAMAGED", "a stored entry is longer than expected");
   }

@@ -15,6 +15,8 @@ export type SealJob =
       readonly kind: "open";
       readonly frames: Uint8Array;
       readonly expected: { readonly sha256: string; readonly plainBytes: number };
+      /** For what they hold; null: to be taken once it is known that they can hold it. */
+      readonly memory: ArrayBuffer | null;
     };
 
 export type SealAnswer =

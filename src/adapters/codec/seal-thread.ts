@@ -14,7 +14,7 @@ parentPort?.on("message", (job: SealJob) => {
 async function run(job: SealJob): Promise<{ answer: SealAnswer; transfer: ArrayBuffer[] }> {
   try {
     if (job.kind === "open") {
-      const opened = toTransfer(openFrames(job.frames, job.expected));
+      const opened = toTransfer(openFrames(job.frames, job.expected, job.memory));
       return { answer: { opened }, transfer: [opened.buffer] };
     }
     const sealed = await seal(job.kind, job.segment, job.memory);

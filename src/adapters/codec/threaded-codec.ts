@@ -4,13 +4,14 @@ import { Worker } from "node:worker_threads";
 import { BackupError } from "../../domain/errors.ts";
 import { inlineCodec, type SealKind } from "./inline-codec.ts";
 import { MemoryPool } from "./memory-pool.ts";
+import { paddedBytes } from "./tar-header.ts";
 import { receiveError, toTransfer } from "./seal-job.ts";
 import type { SealAnswer, SealJob } from "./seal-job.ts";
 import type { PlainSegment, SealedSegment, SegmentCodec } from "../../ports/segment-codec.ts";
 
 interface Call {
   readonly job: SealJob;
-  readonly transfer: ArrayBuffer;
+  readonly transfer: ArrayBuffer | null;
   resolve(answer: SealAnswer): void;
   reject(error: unknown): void;
 }
@@ -23,6 +24,10 @@ interface SealThread {
 
 /** One seals half a gigabyte a second, two as much as a queue can give. */
 const MOST_THREADS = 2;
+
+/** Smaller and larger entries are opened in memory of their own. */
+const LEAST_OPENED_BYTES = 64 * 1024;
+const MOST_OPENED_BYTES = 16 * 1024 * 1024;
 
 /**
  * Seals and opens on `threads` threads of their own (started when first needed), one call on each; further calls wait their turn.
@@ -45,6 +50,8 @@ class ThreadedCodec implements SegmentCodec {
   readonly #frames = new MemoryPool((bytes) => new SharedArrayBuffer(bytes));
   /** With builders of segments now, and nobody else. */
   readonly #lent = new WeakSet<ArrayBuffer>();
+  /** With whoever had them opened. */
+  readonly #opened = new WeakSet<ArrayBufferLike>();
   #closed = false;
 
   constructor(threads: number, level: number) {
@@ -67,11 +74,25 @@ class ThreadedCodec implements SegmentCodec {
   }
 
   async open(frames: Uint8Array, expected: { sha256: string; plainBytes: number }): Promise<Uint8Array> {
-    // The frames stay the caller's: what is handed over is a copy of just these bytes.
-    const copy = new Uint8Array(frames);
-    const answer = await this.#run({ kind: "open", frames: copy, expected }, copy.buffer);
-    if ("opened" in answer) return answer.opened;
+    // The frames stay the caller's.
+    const shared = this.#frames.take(roundedUp(frames.length));
+    const copy = new Uint8Array(shared, 0, frames.length);
+    copy.set(frames);
+    const memory =
+      expected.plainBytes >= LEAST_OPENED_BYTES && expected.plainBytes <= MOST_OPENED_BYTES
+        ? this.#segments.take(roundedUp(paddedBytes(expected.plainBytes)))
+        : null;
+    const answer = await this.#run({ kind: "open", frames: copy, expected, memory }, memory);
+    this.#frames.giveBack(shared);
+    if ("opened" in answer) {
+      if (memory !== null) this.#opened.add(answer.opened.buffer);
+      return answer.opened;
+    }
     throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+  }
+
+  recycle({ buffer }: Uint8Array): void {
+    if (buffer instanceof ArrayBuffer && this.#opened.delete(buffer)) this.#segments.giveBack(buffer);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -101,7 +122,7 @@ class ThreadedCodec implements SegmentCodec {
     return { ...answer.sealed, release };
   }
 
-  async #run(job: SealJob, transfer: ArrayBuffer): Promise<SealAnswer> {
+  async #run(job: SealJob, transfer: ArrayBuffer | null): Promise<SealAnswer> {
     if (this.#closed) throw closed();
     const answer = await new Promise<SealAnswer>((resolve, reject) => {
       this.#waiting.push({ job, transfer, resolve, reject });
@@ -156,7 +177,7 @@ class ThreadedCodec implements SegmentCodec {
 /** Only a thread at work keeps the process alive. */
 function begin(thread: SealThread, call: Call): void {
   try {
-    thread.worker.postMessage(call.job, [call.transfer]);
+    thread.worker.postMessage(call.job, call.transfer === null ? [] : [call.transfer]);
     thread.call = call;
     thread.worker.ref();
   } catch (error) {
@@ -176,6 +197,11 @@ function end(thread: SealThread): Call | null {
 /** At least what zstd may need for the worst; a round figure, so that all segments of a run need the same. */
 function mostFrameBytes(plainBytes: number): number {
   return plainBytes + Math.ceil(plainBytes / 128) + 1024;
+}
+
+/** To few different sizes, so that memory fits again. */
+function roundedUp(bytes: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(bytes, 1)));
 }
 
 function closed(): BackupError {

@@ -25,16 +25,22 @@ export class ZstdCompressor {
 }
 
 /**
- * Gives the content of one frame that must declare exactly `contentBytes`; no memory is taken before that is known to be possible.
- * Throws ARCHIVE_DAMAGED.
+ * Gives the content of one frame that must declare exactly `contentBytes`: in `memory` where that is large enough, else in memory
+ * of its own, which is not taken before that size is known to be possible. Throws ARCHIVE_DAMAGED.
  */
-export function decompressFrame(frame: Uint8Array, contentBytes: number): Uint8Array<ArrayBuffer> {
+export function decompressFrame(
+  frame: Uint8Array,
+  contentBytes: number,
+  memory: ArrayBuffer | null,
+): Uint8Array<ArrayBuffer> {
   if (frameContentBytes(frame) !== contentBytes || contentBytes > frame.length * MAX_BYTES_PER_BYTE) {
     throw new BackupError("ARCHIVE_DAMAGED", "a stored frame does not declare the size expected of it");
   }
   try {
     if (zstd.findFrameCompressedSize(frame) !== frame.length) throw new Error("something follows the frame");
-    const plain = new Uint8Array(Buffer.allocUnsafeSlow(contentBytes).buffer);
+    const isEnough = memory !== null && memory.byteLength >= contentBytes;
+    const target = isEnough ? memory : Buffer.allocUnsafeSlow(contentBytes).buffer;
+    const plain = new Uint8Array(target, 0, contentBytes);
     const bytes = new zstd.DCtx().decompress(plain, frame);
     if (bytes !== contentBytes) throw new Error(`the frame holds ${bytes} bytes`);
     return plain;

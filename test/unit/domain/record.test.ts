@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { BackupError } from "../../../src/domain/errors.ts";
 import {
   SEGMENT_HEADER_BYTES,
+  checkRecords,
   fingerprintInputs,
   readRecords,
   recordBytes,
@@ -66,8 +67,19 @@ function fingerprints(segment: Uint8Array): string[] {
 
 /** How reading three records ends: with them, or with which error. */
 function outcome(segment: Uint8Array): string {
+  return resultOf(() => read(segment, 3).length);
+}
+
+function checked(segment: Uint8Array, expected: number): string {
+  return resultOf(() => {
+    checkRecords(segment, expected);
+    return expected;
+  });
+}
+
+function resultOf(count: () => number): string {
   try {
-    return `${read(segment, 3).length} records`;
+    return `${count()} records`;
   } catch (error) {
     return error instanceof BackupError ? error.code : String(error);
   }
@@ -202,9 +214,19 @@ describe("readRecords", () => {
         const changed = Buffer.from(segment);
         for (const { at, byte } of flips) changed[at] = byte;
         expect(outcome(changed)).toMatch(/^(3 records|ARCHIVE_DAMAGED|FORMAT_NEWER)$/);
+        expect(checked(changed, 3)).toBe(outcome(changed));
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("refuses what checkRecords refuses, and nothing else", () => {
+    for (let length = 0; length <= segment.length; length++) {
+      const cut = segment.subarray(0, length);
+      expect(checked(cut, 3)).toBe(outcome(cut));
+    }
+    for (const expected of [0, 2, 4]) expect(checked(segment, expected)).toBe("ARCHIVE_DAMAGED");
+    expect(checked(Buffer.concat([segment, Buffer.alloc(9)]), 3)).toBe("ARCHIVE_DAMAGED");
   });
 });
 
