@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
+const NEVER = { left: Infinity, reached: (): void => undefined };
+
 /** A wire between a client and a server that does what it is told. */
 export interface Proxy extends AsyncDisposable {
   readonly port: number;
@@ -16,8 +18,8 @@ export interface Proxy extends AsyncDisposable {
   cut(): void;
   /** Breaks the connection as soon as this many more bytes have gone to the client, in mid-frame if need be. Once. */
   cutAfter(bytes: number): void;
-  /** Pauses as soon as this many more bytes have gone to the client; resolves then. Once. */
-  pauseAfter(bytes: number): Promise<void>;
+  /** Pauses as soon as this many more bytes have gone to the client, or to the server; resolves then. Once. */
+  pauseAfter(bytes: number, to?: "client" | "server"): Promise<void>;
   /** New connections are broken at once, until `accept`. */
   refuse(): void;
   accept(): void;
@@ -30,7 +32,7 @@ export async function startProxy(target: { readonly host: string; readonly port:
   const pairs = new Set<readonly [Socket, Socket]>();
   let [paused, refusing, delayMs, toClient] = [false, false, 0, 0];
   let cutAt = Infinity;
-  let [pauseAt, onPause] = [Infinity, (): void => undefined];
+  const pauses = { client: NEVER, server: NEVER };
 
   const server = createServer((client) => {
     if (refusing) {
@@ -48,16 +50,15 @@ export async function startProxy(target: { readonly host: string; readonly port:
       socket.on("error", drop).on("close", drop);
       if (paused) socket.pause();
     }
-    client.on("data", (bytes) => pass(bytes, client, upstream));
+    client.on("data", (bytes) => {
+      pass(bytes, client, upstream);
+      pauseIfDue("server", bytes.length);
+    });
     upstream.on("data", (bytes) => {
       const allowed = Math.min(bytes.length, cutAt - toClient);
       toClient += allowed;
       pass(bytes.subarray(0, allowed), upstream, client);
-      if (toClient >= pauseAt) {
-        pauseAt = Infinity;
-        pause();
-        onPause();
-      }
+      pauseIfDue("client", allowed);
       if (toClient < cutAt) return;
       cutAt = Infinity;
       client.end(() => cut());
@@ -71,6 +72,15 @@ export async function startProxy(target: { readonly host: string; readonly port:
       from.pause();
       to.once("drain", () => paused || from.resume());
     }
+  }
+
+  function pauseIfDue(to: "client" | "server", bytes: number): void {
+    const due = pauses[to];
+    due.left -= bytes;
+    if (due.left > 0) return;
+    pauses[to] = NEVER;
+    pause();
+    due.reached();
   }
 
   function pause(): void {
@@ -96,10 +106,8 @@ export async function startProxy(target: { readonly host: string; readonly port:
     resume: () => ((paused = false), eachSocket("resume")),
     cut,
     cutAfter: (bytes) => void (cutAt = toClient + bytes),
-    pauseAfter: (bytes) => {
-      pauseAt = toClient + bytes;
-      return new Promise((resolve) => (onPause = resolve));
-    },
+    pauseAfter: (bytes, to = "client") =>
+      new Promise((resolve) => (pauses[to] = { left: bytes, reached: resolve })),
     refuse: () => void (refusing = true),
     accept: () => void (refusing = false),
     delay: (ms) => void (delayMs = ms),
