@@ -1,14 +1,13 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { amqpQueueReader } from "../../src/adapters/amqp/queue-reader.ts";
 import { canonicalSection, stripAnnotations } from "../../src/domain/property-section.ts";
 import { publishUndeliverable } from "../lab/amqp10.ts";
 import type { Broker } from "../lab/brokers.ts";
 import { drain } from "../lab/drain.ts";
 import { fill, numberOf, publishAll } from "../lab/publish.ts";
 import { declareQueue, untilReady } from "../lab/queues.ts";
-import { readAll, READ_OPTIONS, readQueue } from "../lab/read.ts";
+import { openCursor, readAll, readQueue } from "../lab/read.ts";
 import { argumentsFor, brokersOf, plainRecipe } from "../lab/recipes.ts";
 import { sharedBrokers } from "../lab/shared-brokers.ts";
 import { freshVhost, type LabVhost } from "../lab/vhost.ts";
@@ -83,19 +82,8 @@ describe.concurrent.each(sharedBrokers())("bytes read on $version", (broker) => 
     await using vhost = await freshVhost(broker);
     await declareQueue(vhost, "q", "classic");
     await fill(vhost, "q", 40, { bodyBytes: 500_000 });
-    const reader = amqpQueueReader({
-      urls: [broker.amqpUrl],
-      tls: {},
-      auth: "plain",
-      heartbeatSeconds: 1,
-      connectionName: "mqbackup test",
-      connectTimeoutMs: 10_000,
-    });
-    await using cursor = await reader.open(
-      { vhost: vhost.name, name: "q" },
-      plainRecipe(broker, "classic"),
-      READ_OPTIONS,
-    );
+    const recipe = plainRecipe(broker, "classic");
+    await using cursor = await openCursor(vhost, "q", recipe, { heartbeatSeconds: 1 });
     let batches = 0;
     const messages = await readAll(cursor, async () => {
       if (batches++ === 0) await delay(6000);

@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { BackupError } from "../../src/domain/errors.ts";
 import { buildSources, type BuiltSources } from "../contract/built.ts";
 import { drain } from "../lab/drain.ts";
 import { startProxy } from "../lab/proxy.ts";
@@ -69,6 +70,50 @@ describe.concurrent.each(sharedBrokers())("a reading cut off on $version", (brok
       expect(reading.messages.map(numberOf)).toEqual(upTo(reading.messages.length));
       await untilReady(vhost, "q", 2000);
       expect((await drain(vhost, "q")).map(numberOf)).toEqual(upTo(2000));
+    });
+
+    test.each(["requeue", "consume"] as const)(
+      "while it ends by %s: nothing is lost, nothing hangs",
+      async (end) => {
+        await using vhost = await freshVhost(broker);
+        await declareQueue(vhost, "q", type, argumentsFor(broker, type));
+        await fill(vhost, "q", 300, { bodyBytes: 60 });
+        await using proxy = await startProxy({ host: broker.host, port: broker.amqpPort });
+        const url = `amqp://guest:guest@127.0.0.1:${proxy.port}`;
+        {
+          await using cursor = await openCursor(vhost, "q", recipe, { hold: "until-settled", url });
+          expect(await readAll(cursor)).toHaveLength(300);
+          proxy.pause();
+          const settled = cursor.settle(end).then(() => "settled", codeOf);
+          await delay(200);
+          proxy.cut();
+          // Removing was asked for, and nobody heard whether it was done.
+          expect(await settled).toBe(end === "requeue" ? "settled" : "BROKER_LOST");
+        }
+        await untilReady(vhost, "q", 300);
+        expect((await drain(vhost, "q")).map(numberOf)).toEqual(upTo(300));
+      },
+    );
+
+    test("by a network that goes silent: noticed by heartbeats, and the queue is as it was", async () => {
+      await using vhost = await freshVhost(broker);
+      await declareQueue(vhost, "q", type, argumentsFor(broker, type));
+      await fill(vhost, "q", 1000, { bodyBytes: 60 });
+      await using proxy = await startProxy({ host: broker.host, port: broker.amqpPort });
+      const url = `amqp://guest:guest@127.0.0.1:${proxy.port}`;
+      {
+        const options = { ...SMALL_WINDOWS, hold: "until-settled", url, heartbeatSeconds: 1 } as const;
+        await using cursor = await openCursor(vhost, "q", recipe, options);
+        proxy.pause();
+        const messages = await readAll(cursor);
+        await until("noticed", () => cursor.releasedAt !== null);
+        expect(messages.map(numberOf)).toEqual(upTo(messages.length));
+        const missing = cursor.gaps.reduce((sum, gap) => sum + (gap.messages ?? 0), 0);
+        expect(messages.length + missing).toBe(1000);
+        proxy.cut();
+      }
+      await untilReady(vhost, "q", 1000);
+      expect((await drain(vhost, "q")).map(numberOf)).toEqual(upTo(1000));
     });
 
     test("by an abort at any moment: the queue is as it was, and no delivery is charged where none need be", async () => {
@@ -192,6 +237,10 @@ describe.concurrent("an abort", () => {
     expect((await drain(vhost, "q")).map(numberOf)).toEqual(upTo(100));
   });
 });
+
+function codeOf(error: unknown): string {
+  return error instanceof BackupError ? error.code : String(error);
+}
 
 /** A method frame without arguments. */
 const CLOSE_OK_BYTES = 12;

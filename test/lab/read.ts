@@ -23,12 +23,12 @@ export interface Reading {
 }
 
 /** mqbackup's own reader on a lab broker. */
-export function labReader(broker: Broker, url = broker.amqpUrl): QueueReader {
+export function labReader(broker: Broker, url = broker.amqpUrl, heartbeatSeconds = 10): QueueReader {
   return amqpQueueReader({
     urls: [url],
     tls: {},
     auth: "plain",
-    heartbeatSeconds: 10,
+    heartbeatSeconds,
     connectionName: "mqbackup test",
     connectTimeoutMs: 10_000,
   });
@@ -41,10 +41,10 @@ export function openCursor(
   vhost: LabVhost,
   queue: string,
   recipe: ReadingRecipe,
-  options: Partial<OpenOptions> & { readonly url?: string } = {},
+  options: Partial<OpenOptions> & { readonly url?: string; readonly heartbeatSeconds?: number } = {},
 ): Promise<QueueCursor> {
-  const { url, ...open } = options;
-  return labReader(vhost.broker, url).open({ vhost: vhost.name, name: queue }, recipe, {
+  const { url, heartbeatSeconds, ...open } = options;
+  return labReader(vhost.broker, url, heartbeatSeconds).open({ vhost: vhost.name, name: queue }, recipe, {
     ...READ_OPTIONS,
     ...open,
   });

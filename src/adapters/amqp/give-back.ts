@@ -40,7 +40,7 @@ const CONSUMERS_AT_ONCE = 16;
  */
 export async function holdTheRest({ held, source, state }: Holding): Promise<boolean> {
   const deadline = Date.now() + REST_MS;
-  while (state.delivered > 0 && state.lastRedelivered) {
+  while (mayBeOfThose(source, state)) {
     if (held.gone || Date.now() > deadline) return false;
     if (state.delivered >= source.capacity) {
       if (!source.room) return false;
@@ -53,6 +53,14 @@ export async function holdTheRest({ held, source, state }: Holding): Promise<boo
     if (count?.ready === 0 && state.delivered === before) return true;
   }
   return true;
+}
+
+/** Whether what is held, or on its way to us, may have been given back before, and more like it may be in the queue. */
+export function mayBeOfThose(
+  source: Pick<DeliverySource, "capacity">,
+  state: Pick<HeldState, "delivered" | "lastRedelivered">,
+): boolean {
+  return source.capacity > 0 && (state.delivered === 0 || state.lastRedelivered);
 }
 
 /**

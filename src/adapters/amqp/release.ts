@@ -2,7 +2,7 @@ import { BackupError } from "../../domain/errors.ts";
 import { describeQueue, type QueueAddress } from "../../domain/queue.ts";
 import type { HoldRecipe } from "../../domain/reading-recipe.ts";
 import type { DeliverySource } from "./delivery-source.ts";
-import { acknowledge, holdTheRest, nackAll, type Holding } from "./give-back.ts";
+import { acknowledge, holdTheRest, mayBeOfThose, nackAll, type Holding } from "./give-back.ts";
 import type { HeldChannel, QueueCount } from "./held-channel.ts";
 import type { HoldIntake } from "./hold-intake.ts";
 import { untilCounted } from "./quorum-count.ts";
@@ -103,7 +103,7 @@ export class Release {
     const holding = this.#holding();
     // Not for a queue that is short of deliveries: it would cost every message one.
     if (holding && intake.spent === null && (await holdTheRest(holding))) return;
-    if (intake.lastRedelivered) this.notes.push(ORDER);
+    if (this.source && mayBeOfThose(this.source, intake)) this.notes.push(ORDER);
   }
 
   #holding(): Holding | null {
