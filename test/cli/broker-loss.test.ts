@@ -95,28 +95,6 @@ describe("a broker that is killed", () => {
 });
 
 describe("a queue that is deleted while it is read", () => {
-  test("alone: what was read is kept, and the rest a gap", async () => {
-    await using scene = await newScene(newestBroker());
-    await filled(scene, "classic", 2000);
-    await using slow = await slowly(scene);
-    await using running = await scene.start(["full", "--json"], { env: slow.env });
-    await slow.inTheMiddle;
-    await deleteQueue(scene.vhost, "q");
-    slow.proxy.resume();
-    const result = await running.result;
-    expectClean(result, scene.secret);
-    expect(result).toMatchObject({ status: 3 });
-    expect(JSON.parse(result.stdout)).toMatchObject({
-      backups: [
-        {
-          queues: [{ outcome: "partial", gaps: [{ message: expect.stringContaining("deleted") as string }] }],
-        },
-      ],
-    });
-    expect(await scene.run(["verify"])).toMatchObject({ status: 0 });
-    await scene.expectNothingLeft();
-  });
-
   test("before it is its turn: it is skipped, the others are kept", async () => {
     await using scene = await newScene(newestBroker());
     const messages = await filled(scene, "classic", 300);

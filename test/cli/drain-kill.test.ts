@@ -74,7 +74,7 @@ async function drainKilled(scene: Scene, kill: number): Promise<void> {
 async function settledCount(scene: Scene, broker: Broker, type: QueueType): Promise<number> {
   await until(`${type} queue of ${broker.version} at rest`, async () => (await scene.own()).length === 0);
   let last = -1;
-  return await until("a count that stays", async () => {
+  return until("a count that stays", async () => {
     const before = last;
     last = await readyCount(scene.vhost, "q");
     return last === before ? { last } : null;
