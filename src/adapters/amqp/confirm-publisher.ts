@@ -5,7 +5,7 @@ import type { AlarmWatch } from "./alarm-watch.ts";
 import type { AmqpConnection } from "./connection.ts";
 import { ConfirmWindow } from "./confirm-window.ts";
 import { LatencyHistogram } from "./latency-histogram.ts";
-import { channelError, nackError, returnError } from "./publish-errors.ts";
+import { channelError, lostWhilePublishing, nackError, returnError } from "./publish-errors.ts";
 import { framedBytes, largestProperties, PublishFrames, type PublishedMessage } from "./publish-frames.ts";
 import { channelNumber } from "./raw-connection.ts";
 import { skipReturnedProperties } from "./returned-properties.ts";
@@ -222,9 +222,14 @@ export class ConfirmPublisher {
     });
     channel.on("error", (error: unknown) => this.#fail(channelError(this.#destination, error)));
     channel.on("close", () => {
-      if (!this.#connection.lost) this.#fail(channelError(this.#destination, null));
+      // A connection that ends tells why after its channels have ended.
+      setImmediate(() => {
+        if (!this.#connection.lost) this.#fail(channelError(this.#destination, null));
+      });
     });
-    this.#connection.onLost((error) => this.#fail(error));
+    this.#connection.onLost((lost) =>
+      this.#fail(lostWhilePublishing(this.#destination, lost, this.#window.confirmed + 1)),
+    );
     this.#alarm.onChange(() => {
       if (this.#alarm.expired) this.#fail(this.#alarm.expired);
       this.#wake?.();

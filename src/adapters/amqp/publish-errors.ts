@@ -33,6 +33,24 @@ export function channelError(destination: string, error: unknown): BackupError {
   });
 }
 
+/** The connection was lost. When the broker itself failed on a message (541), it will fail on it again. `next`: the first not confirmed. */
+export function lostWhilePublishing(destination: string, lost: BackupError, next: number): BackupError {
+  if (replyCode(lost.cause) !== REPLY.internalError) {
+    return new BackupError("BROKER_LOST", lost.message, {
+      hint: "Run again with --resume when the broker is well.",
+      cause: lost,
+    });
+  }
+  return new BackupError(
+    "PUBLISH_REFUSED",
+    `the broker failed on message ${next} for ${destination}, or on one soon after it: ${brokerText(lost.cause)}`,
+    {
+      hint: "Look at the broker's log before trying again: numbers that are none (NaN) in headers are a known cause, and no way around them is.",
+      cause: lost,
+    },
+  );
+}
+
 function refusalHint(code: number | null, text: string): string {
   if (text.includes("user_id")) {
     return "Messages carry the user id of their publisher: give the login the tag impersonator, or drop it with --user-id drop.";
