@@ -13,7 +13,7 @@ export interface HeldState {
 
 /** What is held, and how it is settled. */
 export interface Holding {
-  readonly held: HeldChannel;
+  readonly held: Pick<HeldChannel, "gone" | "count" | "requeueTo" | "acknowledgeTo">;
   readonly source: DeliverySource;
   readonly state: HeldState;
   /** A quorum queue: it carries out what it is told later, and in the order it likes when too much is told at once. */

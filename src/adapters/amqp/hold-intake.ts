@@ -5,7 +5,7 @@ import type { HeldState } from "./give-back.ts";
 import type { Inbox } from "./inbox.ts";
 
 export interface IntakeParts {
-  readonly inbox: Inbox;
+  readonly inbox: Pick<Inbox, "push" | "flush" | "close">;
   /** How many messages are to be captured. */
   readonly wanted: number;
   readonly recipe: Pick<HoldRecipe, "budget" | "proveLimit">;

@@ -8,13 +8,13 @@ const RECORD_OVERHEAD = 256;
 
 /** Holds received records until they are asked for, with bounded memory. */
 export class Inbox {
-  readonly #tap: DeliveryTap;
+  readonly #tap: Pick<DeliveryTap, "keep" | "flow" | "giveBack" | "handOver" | "pause" | "resume">;
   #records: MessageRecord[] = [];
   #bytes = 0;
   #closed = false;
   #wake: (() => void) | null = null;
 
-  constructor(tap: DeliveryTap) {
+  constructor(tap: Pick<DeliveryTap, "keep" | "flow" | "giveBack" | "handOver" | "pause" | "resume">) {
     this.#tap = tap;
   }
 

@@ -8,17 +8,19 @@ export type NothingMore = "TAKEN" | "STALLED";
 
 /** Decides, while no delivery comes, whether one may still come. */
 export class Patience {
-  readonly #held: HeldChannel;
+  readonly #held: Pick<HeldChannel, "count">;
   readonly #state: { readonly delivered: number };
   readonly #quietMs: number;
   readonly #isAttached: boolean;
   #progressAt = Date.now();
+  /** Since when nothing has been ready and nothing has come, and how much had come by then. */
   #emptySince: number | null = null;
+  #emptyAt = 0;
   #taken = false;
   #looking = false;
 
   constructor(parts: {
-    held: HeldChannel;
+    held: Pick<HeldChannel, "count">;
     state: { readonly delivered: number };
     /** This long without a delivery while nothing is ready means that nothing more will come. */
     quietMs: number;
@@ -37,7 +39,7 @@ export class Patience {
 
   /** null: wait on. */
   verdict(): NothingMore | null {
-    if (this.#taken) return "TAKEN";
+    if (this.#taken && this.#state.delivered === this.#emptyAt) return "TAKEN";
     if (Date.now() - this.#progressAt > STALLED_MS) return "STALLED";
     // Not awaited: the answer may stand behind deliveries that must be taken first.
     if (!this.#looking) void this.#look();
@@ -46,12 +48,15 @@ export class Patience {
 
   async #look(): Promise<void> {
     this.#looking = true;
-    const { delivered } = this.#state;
     // An answer that does not come is no answer: whatever ended the channel has been noted.
     const count = await this.#held.count().catch(() => null);
-    const unknown = count === null || (this.#isAttached && count.consumers === 0);
-    if (unknown || count.ready > 0 || delivered !== this.#state.delivered) this.#emptySince = null;
-    else this.#emptySince ??= Date.now();
+    const { delivered } = this.#state;
+    const empty = count !== null && count.ready === 0 && (count.consumers > 0 || !this.#isAttached);
+    if (!empty) this.#emptySince = null;
+    else if (this.#emptySince === null || delivered !== this.#emptyAt) {
+      this.#emptySince = Date.now();
+      this.#emptyAt = delivered;
+    }
     this.#taken = this.#emptySince !== null && Date.now() - this.#emptySince >= this.#quietMs;
     this.#looking = false;
   }

@@ -8,14 +8,16 @@ import type { HeldChannel, QueueCount } from "./held-channel.ts";
 const LEADER_MS = 200;
 const ASK_AGAIN_MS = 20;
 
+type Counted = Pick<HeldChannel, "count">;
+
 /** null: the broker did not know. Only while something of ours is attached or held. */
-export async function countWhileHeld(held: HeldChannel): Promise<QueueCount | null> {
+export async function countWhileHeld(held: Counted): Promise<QueueCount | null> {
   const count = await held.count();
   return count.consumers === 0 ? null : count;
 }
 
 /** Asks until the answer is one, or `patienceMs` have passed: null. Only while something of ours is attached or held. */
-export async function untilCounted(held: HeldChannel, patienceMs: number): Promise<QueueCount | null> {
+export async function untilCounted(held: Counted, patienceMs: number): Promise<QueueCount | null> {
   return untilShown(
     () => held.count(),
     (count) => count.consumers > 0,

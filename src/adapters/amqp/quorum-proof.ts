@@ -16,7 +16,11 @@ const TRIES = 5;
  *
  * The look it ended with, without a message when none came. Throws QUEUE_UNSAFE.
  */
-export async function proveNackIsFree(look: FirstLook, taken: Look, queue: QueueAddress): Promise<Look> {
+export async function proveNackIsFree(
+  look: Pick<FirstLook, "again">,
+  taken: Look,
+  queue: QueueAddress,
+): Promise<Look> {
   let seen = taken;
   // A publisher may have sent such a header: then it must change.
   let before: number | null | undefined;
