@@ -14,6 +14,8 @@ export const METHOD = {
   channelOpenOk: method(20, 11),
   channelClose: method(20, 40),
   channelCloseOk: method(20, 41),
+  declare: method(50, 10),
+  declareOk: method(50, 11),
   qos: method(60, 10),
   qosOk: method(60, 11),
   consume: method(60, 20),
