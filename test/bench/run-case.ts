@@ -11,10 +11,15 @@ export interface BareMeasured extends Measured {
   readonly seconds: number;
 }
 
+export interface BareReaderMeasured extends BareMeasured {
+  /** Until the broker has everything back, too. */
+  readonly givenBackSeconds: number;
+}
+
 /** Everything measured of one case, one element a repetition. */
 export interface CaseMeasured {
   readonly bench: BenchCase;
-  readonly bareReader: readonly BareMeasured[];
+  readonly bareReader: readonly BareReaderMeasured[];
   readonly amqplib: readonly BareMeasured[];
   readonly full: readonly FullMeasured[];
   readonly barePublisher: readonly BareMeasured[];
@@ -89,21 +94,26 @@ class Lane {
   async publish(): Promise<BareMeasured> {
     const { messages, bodyBytes } = this.#bench;
     this.#say("bare publisher");
-    const measured = await this.#bare("bare-publisher", String(messages), String(bodyBytes), ...this.#queues);
+    const measured = await this.#bare<BareMeasured>(
+      "bare-publisher",
+      String(messages),
+      String(bodyBytes),
+      ...this.#queues,
+    );
     await this.#full();
     return measured;
   }
 
   async reads(repeats: number) {
-    const bareReader: BareMeasured[] = [];
+    const bareReader: BareReaderMeasured[] = [];
     const amqplib: BareMeasured[] = [];
     const full: FullMeasured[] = [];
     // Once for nothing: what a queue gives the first time may come from elsewhere than what it was given back.
-    await this.#read("bare-reader");
+    await this.#read<BareReaderMeasured>("bare-reader");
     for (let n = 0; n < repeats; n += 1) {
-      bareReader.push(await this.#read("bare-reader"));
+      bareReader.push(await this.#read<BareReaderMeasured>("bare-reader"));
       full.push(await this.#backup(n));
-      amqplib.push(await this.#read("amqplib-reader"));
+      amqplib.push(await this.#read<BareMeasured>("amqplib-reader"));
     }
     return { bareReader, amqplib, full };
   }
@@ -125,19 +135,19 @@ class Lane {
     return measured;
   }
 
-  async #read(program: string): Promise<BareMeasured> {
+  async #read<T extends BareMeasured>(program: string): Promise<T> {
     const { messages, type } = this.#bench;
     this.#say(program);
-    const measured = await this.#bare(program, String(messages), readingOf(type), ...this.#queues);
+    const measured = await this.#bare<T>(program, String(messages), readingOf(type), ...this.#queues);
     await this.#full();
     return measured;
   }
 
-  async #bare(program: string, ...args: readonly string[]): Promise<BareMeasured> {
+  async #bare<T extends BareMeasured>(program: string, ...args: readonly string[]): Promise<T> {
     const { vhost, temp } = this.#options.subject;
     const file = path.join(import.meta.dirname, `${program}.js`);
     const measured = await measureNode([file, vhost.url, ...args], temp);
-    return { ...measured, ...(JSON.parse(measured.stdout) as { seconds: number }) };
+    return { ...measured, ...(JSON.parse(measured.stdout) as object) } as T;
   }
 
   /** All messages are back, or there for the first time. */
