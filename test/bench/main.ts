@@ -41,7 +41,7 @@ async function main(): Promise<void> {
   await using broker = await openBroker();
   // Interrupted, it leaves no broker behind.
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void broker[Symbol.asyncDispose]().finally(() => process.exit(130)));
+    process.once(signal, () => void broker[Symbol.asyncDispose]().then(() => process.exit(130)));
   }
   await using temp = await tempDirectory();
   const program = path.resolve(values.program);
