@@ -3,7 +3,7 @@ import { killNode, settle, startNode } from "../lab/broker-control.ts";
 import { startBroker, type OwnBroker } from "../lab/brokers.ts";
 import { expectAll } from "../lab/expect-queue.ts";
 import { startProxy, type Proxy } from "../lab/proxy.ts";
-import { fill } from "../lab/publish.ts";
+import { fill, type FillOptions } from "../lab/publish.ts";
 import { declareQueue, deleteQueue, readyCount, type QueueType } from "../lab/queues.ts";
 import { expectClean, expectFailure, newScene, type Scene } from "../lab/scene.ts";
 import { newestBroker } from "../lab/shared-brokers.ts";
@@ -95,6 +95,26 @@ describe("a broker that is killed", () => {
 });
 
 describe("a queue that is deleted while it is read", () => {
+  test("in the middle: what was read is kept, and the rest a gap", async () => {
+    await using scene = await newScene(newestBroker());
+    // More than broker, sockets and proxy hold together: what they hold arrives, deleted or not.
+    await filled(scene, "classic", 1000, { bodyBytes: 65_536 });
+    await using slow = await slowly(scene);
+    await using running = await scene.start(["full", "--json"], { env: slow.env });
+    await slow.inTheMiddle;
+    await deleteQueue(scene.vhost, "q");
+    slow.proxy.resume();
+    const result = await running.result;
+    expectClean(result, scene.secret);
+    expect(result).toMatchObject({ status: 3 });
+    const gaps = [{ message: expect.stringContaining("deleted") as string }];
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      backups: [{ queues: [{ outcome: "partial", readyAtCut: 1000, gaps }] }],
+    });
+    expect(await scene.run(["verify"])).toMatchObject({ status: 0 });
+    await scene.expectNothingLeft();
+  });
+
   test("before it is its turn: it is skipped, the others are kept", async () => {
     await using scene = await newScene(newestBroker());
     const messages = await filled(scene, "classic", 300);
@@ -139,9 +159,9 @@ test("a broker that stops answering between survey and reading", async () => {
   await expectAll(scene.vhost, "q", messages);
 });
 
-async function filled(scene: Scene, type: QueueType, count: number) {
+async function filled(scene: Scene, type: QueueType, count: number, options: FillOptions = {}) {
   await declareQueue(scene.vhost, "q", type);
-  return fill(scene.vhost, "q", count);
+  return fill(scene.vhost, "q", count, options);
 }
 
 interface Slow extends AsyncDisposable {
