@@ -49,9 +49,10 @@ describe.each(CASES)("$version $type", ({ broker, type }) => {
     expect((await scene.committed()).length).toBeLessThan(KILLS);
     expect(published).toBeGreaterThan(MESSAGES);
 
-    // A whole run puts things in order: what the killed ones left is no backup, and their spools go.
+    // A whole run puts things in order: what the killed ones left is no backup, and their spools go. The broker's statistics may
+    // still show as in flight what the last one held.
     await fill(scene.vhost, "q", 10, { from: published });
-    expect(await scene.run(["full", "--drain"])).toMatchObject({ status: 0 });
+    expect(await scene.run(["full", "--drain", "--accept", "in-flight"])).toMatchObject({ status: 0 });
     expect(await readyCount(scene.vhost, "q")).toBe(0);
     expect(await scene.run(["verify"])).toMatchObject({ status: 0 });
     expect((await scene.halfDone()).filter((file) => !file.startsWith("backups/"))).toEqual([]);
