@@ -6,15 +6,17 @@ const PAUSE_ABOVE = 8 * 1024 * 1024;
 /** What a record costs in memory besides its bytes. */
 const RECORD_OVERHEAD = 256;
 
+type Tap = Pick<DeliveryTap, "keep" | "flow" | "giveBack" | "handOver" | "pause" | "resume">;
+
 /** Holds received records until they are asked for, with bounded memory. */
 export class Inbox {
-  readonly #tap: Pick<DeliveryTap, "keep" | "flow" | "giveBack" | "handOver" | "pause" | "resume">;
+  readonly #tap: Tap;
   #records: MessageRecord[] = [];
   #bytes = 0;
   #closed = false;
   #wake: (() => void) | null = null;
 
-  constructor(tap: Pick<DeliveryTap, "keep" | "flow" | "giveBack" | "handOver" | "pause" | "resume">) {
+  constructor(tap: Tap) {
     this.#tap = tap;
   }
 

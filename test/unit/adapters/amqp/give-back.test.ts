@@ -7,6 +7,7 @@ import {
   type Holding,
 } from "../../../../src/adapters/amqp/give-back.ts";
 import type { QueueCount } from "../../../../src/adapters/amqp/held-channel.ts";
+import { inFakeTime } from "../../../fakes/fake-time.ts";
 
 beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
@@ -14,21 +15,21 @@ afterEach(() => vi.useRealTimers());
 describe("settling", () => {
   it("tells a quorum queue of 16 consumers at once, and waits until it has done it", async () => {
     const queue = new FakeQueue({ slices: upTo(40).map((n) => (n + 1) * 10), delivered: 400 });
-    await settled(nackAll(queue.holding, 0));
+    await inFakeTime(nackAll(queue.holding, 0));
     expect(queue.told).toEqual(["cancel", "requeue 160", "requeue 320", "requeue 400"]);
     expect(queue.hasty).toBe(false);
   });
 
   it("counts tags from that of the first delivery", async () => {
     const queue = new FakeQueue({ slices: [1, 101], delivered: 80, firstTag: 4 });
-    await settled(nackAll(queue.holding, 0));
+    await inFakeTime(nackAll(queue.holding, 0));
     expect(queue.told).toEqual(["cancel", "requeue 83"]);
   });
 
   it("removes what was read, and gives back the rest", async () => {
     const queue = new FakeQueue({ slices: [10, 20, 30], delivered: 30 });
-    await settled(acknowledge(queue.holding, 15));
-    await settled(nackAll(queue.holding, 15));
+    await inFakeTime(acknowledge(queue.holding, 15));
+    await inFakeTime(nackAll(queue.holding, 15));
     expect(queue.told).toEqual(["acknowledge 15", "cancel", "requeue 30"]);
   });
 
@@ -37,13 +38,13 @@ describe("settling", () => {
     queue.onCount = (counts) => {
       if (counts === 3) queue.state.delivered = 50;
     };
-    await settled(nackAll(queue.holding, 0));
+    await inFakeTime(nackAll(queue.holding, 0));
     expect(queue.told).toEqual(["cancel", "requeue 40", "requeue 50"]);
   });
 
   it("gives a classic queue everything at once", async () => {
     const queue = new FakeQueue({ slices: [Infinity], delivered: 100_000, quorum: false });
-    await settled(nackAll(queue.holding, 0));
+    await inFakeTime(nackAll(queue.holding, 0));
     expect(queue.told).toEqual(["cancel", "requeue 100000"]);
   });
 });
@@ -51,7 +52,7 @@ describe("settling", () => {
 describe("before a part is given back", () => {
   it("nothing need be held that was never delivered before", async () => {
     const queue = new FakeQueue({ slices: [10], delivered: 10, lastRedelivered: false });
-    expect(await settled(holdTheRest(queue.holding))).toBe(true);
+    expect(await inFakeTime(holdTheRest(queue.holding))).toBe(true);
     expect(queue.told).toEqual([]);
   });
 
@@ -61,7 +62,7 @@ describe("before a part is given back", () => {
       queue.state.delivered += 10;
       queue.state.lastRedelivered = queue.state.delivered < 40;
     };
-    expect(await settled(holdTheRest(queue.holding))).toBe(true);
+    expect(await inFakeTime(holdTheRest(queue.holding))).toBe(true);
     expect(queue.told).toEqual(["add", "add", "add"]);
   });
 
@@ -70,14 +71,14 @@ describe("before a part is given back", () => {
     queue.onCount = (counts) => {
       if (counts === 3) Object.assign(queue.state, { delivered: 10, lastRedelivered: false });
     };
-    expect(await settled(holdTheRest(queue.holding))).toBe(true);
+    expect(await inFakeTime(holdTheRest(queue.holding))).toBe(true);
     expect(queue.counts).toBeGreaterThanOrEqual(3);
   });
 
   it("no more is needed when nothing is left; but nothing without consumers is no answer", async () => {
     const queue = new FakeQueue({ slices: [10], delivered: 4, lastRedelivered: true, ready: 0 });
     queue.silent = 3;
-    expect(await settled(holdTheRest(queue.holding))).toBe(true);
+    expect(await inFakeTime(holdTheRest(queue.holding))).toBe(true);
     expect(queue.counts).toBe(4);
   });
 
@@ -87,7 +88,7 @@ describe("before a part is given back", () => {
     ["the channel is gone", { delivered: 4, gone: true }],
   ])("the order is not kept when %s", async (_why, more) => {
     const queue = new FakeQueue({ slices: [10], lastRedelivered: true, ...more });
-    expect(await settled(holdTheRest(queue.holding))).toBe(false);
+    expect(await inFakeTime(holdTheRest(queue.holding))).toBe(false);
   });
 
   it("a reading that has not begun holds nothing of those", () => {
@@ -100,14 +101,6 @@ describe("before a part is given back", () => {
 
 function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, n) => n);
-}
-
-/** Lets time pass until the promise is settled. */
-async function settled<T>(promise: Promise<T>): Promise<T> {
-  const waiting = { done: false };
-  const end = promise.finally(() => (waiting.done = true));
-  while (!waiting.done) await vi.advanceTimersByTimeAsync(10);
-  return end;
 }
 
 interface Situation {
