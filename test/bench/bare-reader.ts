@@ -21,7 +21,7 @@ async function main([url = "", count = "0", how = "hold", ...queues]: readonly s
   process.stdout.write(JSON.stringify({ seconds, givenBackSeconds }) + "\n", () => process.exit(0));
 }
 
-/** As `mqbackup full` does it on the newest broker; a queue answers only when it has what came before. */
+/** In bulk; a queue tells its count only after it has what came back before. */
 async function giveBack(wire: Wire, queue: string, how: string): Promise<void> {
   if (how === "window") wire.send(METHOD.nack, u64(ALL), u8(0b11));
   await wire.call(METHOD.channelClose, METHOD.channelCloseOk, u16(200), shortString(""), u16(0), u16(0));

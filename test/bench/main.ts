@@ -39,10 +39,8 @@ async function main(): Promise<void> {
   }
   checkTime();
   await using broker = await openBroker();
-  // Interrupted, it leaves no broker behind.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void broker[Symbol.asyncDispose]().then(() => process.exit(130)));
-  }
+  // Without its broker the run fails at its next step, and cleans up behind itself.
+  interruption.signal.addEventListener("abort", () => void broker[Symbol.asyncDispose]());
   await using temp = await tempDirectory();
   const program = path.resolve(values.program);
   const measured: CaseMeasured[] = [];
@@ -87,4 +85,9 @@ async function openBroker(): Promise<Broker & AsyncDisposable> {
   };
 }
 
-await main();
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interruption.abort());
+await main().catch((error: unknown) => {
+  if (!interruption.signal.aborted) throw error;
+  process.exitCode = 130;
+});

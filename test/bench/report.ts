@@ -43,7 +43,7 @@ export function report(measured: readonly CaseMeasured[], helpMs: readonly numbe
 
 function backupRow({ bench, bareReader, amqplib, full }: CaseMeasured): Row {
   const messages = totalMessages(bench);
-  const back = messages / median(bareReader.map(({ givenBackSeconds }) => givenBackSeconds));
+  const back = messages / median(bareReader.map(({ givenBackSeconds }) => givenBackSeconds ?? Number.NaN));
   const whole = messages / median(walls(full));
   const held = messages / median(full.map(({ holdSeconds, readSeconds }) => holdSeconds || readSeconds));
   const cpu = cpuMicros(full, messages);

@@ -9,17 +9,14 @@ import { tarZstdBytes } from "./tarball.ts";
 /** A bare process and what it said of itself: connecting and Node's own start left out. */
 export interface BareMeasured extends Measured {
   readonly seconds: number;
-}
-
-export interface BareReaderMeasured extends BareMeasured {
-  /** Until the broker has everything back, too. */
-  readonly givenBackSeconds: number;
+  /** The bare reader: until the broker has everything back, too. */
+  readonly givenBackSeconds?: number;
 }
 
 /** Everything measured of one case, one element a repetition. */
 export interface CaseMeasured {
   readonly bench: BenchCase;
-  readonly bareReader: readonly BareReaderMeasured[];
+  readonly bareReader: readonly BareMeasured[];
   readonly amqplib: readonly BareMeasured[];
   readonly full: readonly FullMeasured[];
   readonly barePublisher: readonly BareMeasured[];
@@ -94,26 +91,21 @@ class Lane {
   async publish(): Promise<BareMeasured> {
     const { messages, bodyBytes } = this.#bench;
     this.#say("bare publisher");
-    const measured = await this.#bare<BareMeasured>(
-      "bare-publisher",
-      String(messages),
-      String(bodyBytes),
-      ...this.#queues,
-    );
+    const measured = await this.#bare("bare-publisher", String(messages), String(bodyBytes), ...this.#queues);
     await this.#full();
     return measured;
   }
 
   async reads(repeats: number) {
-    const bareReader: BareReaderMeasured[] = [];
+    const bareReader: BareMeasured[] = [];
     const amqplib: BareMeasured[] = [];
     const full: FullMeasured[] = [];
     // Once for nothing: what a queue gives the first time may come from elsewhere than what it was given back.
-    await this.#read<BareReaderMeasured>("bare-reader");
+    await this.#read("bare-reader");
     for (let n = 0; n < repeats; n += 1) {
-      bareReader.push(await this.#read<BareReaderMeasured>("bare-reader"));
+      bareReader.push(await this.#read("bare-reader"));
       full.push(await this.#backup(n));
-      amqplib.push(await this.#read<BareMeasured>("amqplib-reader"));
+      amqplib.push(await this.#read("amqplib-reader"));
     }
     return { bareReader, amqplib, full };
   }
@@ -135,19 +127,19 @@ class Lane {
     return measured;
   }
 
-  async #read<T extends BareMeasured>(program: string): Promise<T> {
+  async #read(program: string): Promise<BareMeasured> {
     const { messages, type } = this.#bench;
     this.#say(program);
-    const measured = await this.#bare<T>(program, String(messages), readingOf(type), ...this.#queues);
+    const measured = await this.#bare(program, String(messages), readingOf(type), ...this.#queues);
     await this.#full();
     return measured;
   }
 
-  async #bare<T extends BareMeasured>(program: string, ...args: readonly string[]): Promise<T> {
+  async #bare(program: string, ...args: readonly string[]): Promise<BareMeasured> {
     const { vhost, temp } = this.#options.subject;
     const file = path.join(import.meta.dirname, `${program}.js`);
     const measured = await measureNode([file, vhost.url, ...args], temp);
-    return { ...measured, ...(JSON.parse(measured.stdout) as object) } as T;
+    return { ...measured, ...(JSON.parse(measured.stdout) as Omit<BareMeasured, keyof Measured>) };
   }
 
   /** All messages are back, or there for the first time. */
