@@ -13,12 +13,12 @@ export async function expectAll(
 ): Promise<void> {
   // What a connection that has just ended held may still be on its way back.
   await untilReady(vhost, queue, messages.length).catch(() => undefined);
-  const found: Drained[] = [];
-  // A quorum queue whose node has just come back may have nothing for a get although it counts what it holds.
-  const isAll = async (): Promise<boolean> => {
-    found.push(...(await drain(vhost, queue)));
-    return found.length >= messages.length;
+  let found: readonly Drained[] = [];
+  // Seen of a quorum queue whose node had just come back: it counted what it held, and had nothing for a get.
+  const hasGiven = async (): Promise<boolean> => {
+    found = await drain(vhost, queue);
+    return found.length > 0 || messages.length === 0;
   };
-  await until(`all of ${queue}`, isAll, { timeoutMs: 15_000, everyMs: 250 }).catch(() => undefined);
+  await until(`anything of ${queue}`, hasGiven, { timeoutMs: 15_000, everyMs: 250 }).catch(() => undefined);
   expect(firstDifference(found, messages), `what queue ${queue} holds`).toBeUndefined();
 }
