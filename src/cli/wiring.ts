@@ -92,6 +92,7 @@ export async function wireRestore(
       openWriter: async (vhost, options) => openQueueWriter({ ...endpointOf(broker.access), vhost }, options),
       journals: fileStore(session.settings.stateDir ?? defaultStateDirectory(session.env), { create: true }),
       now: () => new Date(),
+      sleep: (ms, signal) => sleep(ms, signal),
       deadline: (ms) => AbortSignal.timeout(ms),
       report,
     },

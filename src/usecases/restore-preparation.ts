@@ -8,6 +8,7 @@ import { restoreTargets, type RestoreTarget, type RestoreTargets } from "../doma
 import type { QueueWriter } from "../ports/queue-writer.ts";
 import { RestoreJournals, type JournalIdentity } from "../repository/restore-journals.ts";
 import { barelyKnown, readBack } from "./read-back.ts";
+import { settledCounts } from "./destination-counts.ts";
 import { checkVolumes, type RestoreContent } from "./restore-content.ts";
 import { plannedTopology, type VhostTopology } from "./restore-topology.ts";
 import type { RestoreCommand, RestoreDeps } from "./restore-types.ts";
@@ -95,7 +96,11 @@ async function statesOf(
       ),
     });
   }
-  return states;
+  const askAgain = async (index: number): Promise<DestinationState["found"]> => {
+    const target = chosen.targets[index];
+    return target ? writerOf(writers, target).inspect(target.destination, { signal }) : null;
+  };
+  return settledCounts(states, askAgain, deps, signal);
 }
 
 /** A journal nobody asked for only serves for a hint: one that cannot be read must not stand in the way of a fresh restore. */

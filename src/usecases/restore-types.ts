@@ -21,6 +21,8 @@ export interface RestoreDeps {
   /** On this machine; where journals for `--resume` are kept. */
   readonly journals: Store;
   now(): Date;
+  /** Rejects with the signal's reason when it aborts. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
   /** Aborts after so long. */
   deadline(ms: number): AbortSignal;
   report(event: RestoreEvent): void;

@@ -74,6 +74,7 @@ export async function restoreLab(
           reader: broker.reader(),
           journals,
           now: () => new Date((milliseconds += 50)),
+          sleep: async () => undefined,
           deadline: (ms) => AbortSignal.timeout(ms),
           report: (event) => events.push(event),
           ...deps,

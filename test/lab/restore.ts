@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
 import { managementDirectory } from "../../src/adapters/management/broker-directory.ts";
 import { openQueueWriter, type QueueWriterOptions } from "../../src/adapters/amqp/queue-writer.ts";
@@ -88,6 +89,7 @@ function depsOf(
     directory: options.withoutManagement === true ? null : managementDirectory({ urls: [management] }),
     reader: labReader(broker, amqp),
     now: () => new Date(),
+    sleep: async (ms) => delay(ms),
     deadline: (ms) => AbortSignal.timeout(ms),
     report: options.onEvent ?? (() => undefined),
   };
