@@ -1,10 +1,11 @@
+import { defaultSet } from "../domain/backup-set.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupDeps, BackupRequest, BackupResult } from "./backup-types.ts";
 import { refuseUnsafe } from "./nothing-read.ts";
 import { refuseSpent } from "./spent-deliveries.ts";
 import { survey, type Survey } from "./survey.ts";
-import { take, type Taken } from "./take.ts";
+import { take, type Taken, type TakeRequest } from "./take.ts";
 
 /** Messages of one queue in one round of a drain: what is held until the commit must not grow without bound. */
 const ROUND_MESSAGES = 500_000;
@@ -30,7 +31,8 @@ export async function backup(
     return { manifests: [], verdicts, warnings: unknown, removals: [], partial, failure: null };
   }
   refuseUnsafe(verdicts);
-  const { rounds, failure } = await takeRounds(deps, request, surveyed, signal);
+  const set = request.set ?? defaultSet(surveyed.broker.clusterName, request.vhosts);
+  const { rounds, failure } = await takeRounds(deps, { ...request, set }, surveyed, signal);
   return {
     manifests: rounds.map((round) => round.manifest),
     verdicts,
@@ -43,7 +45,7 @@ export async function backup(
 
 async function takeRounds(
   deps: BackupDeps,
-  request: BackupRequest,
+  request: TakeRequest,
   surveyed: Survey,
   signal: AbortSignal,
 ): Promise<{ readonly rounds: readonly Taken[]; readonly failure: BackupError | null }> {

@@ -1,4 +1,3 @@
-import { defaultSet } from "../domain/backup-set.ts";
 import { BackupError } from "../domain/errors.ts";
 import { lossOf } from "../domain/loss.ts";
 import { FORMAT, type Gap, type Manifest, type VolumeEntry } from "../domain/manifest.ts";
@@ -25,6 +24,10 @@ export interface Taken {
   readonly leftOver: ReadonlyMap<number, number>;
 }
 
+export interface TakeRequest extends BackupRequest {
+  readonly set: string;
+}
+
 /** How many messages of a queue one backup takes. */
 export type AtMost = (queue: QueueAddress) => number;
 
@@ -35,7 +38,7 @@ export type AtMost = (queue: QueueAddress) => number;
  */
 export async function take(
   deps: BackupDeps,
-  request: BackupRequest,
+  request: TakeRequest,
   surveyed: Survey,
   atMost: AtMost | null,
   signal: AbortSignal,
@@ -89,12 +92,7 @@ export async function take(
       id: targets.id,
       kind: "full",
       base: null,
-      set:
-        request.set ??
-        defaultSet(
-          surveyed.broker.clusterName,
-          entries.map(({ vhost }) => vhost),
-        ),
+      set: request.set,
       startedAt: startedAt.toISOString(),
       finishedAt: finishedAt.toISOString(),
       drain: request.drain,

@@ -1,11 +1,14 @@
 import { randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { localSpool } from "../../src/adapters/archive/local-spool.ts";
+import { fingerprintsOf } from "../../src/adapters/codec/sha256.ts";
 import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
+import { parseBackupId } from "../../src/domain/backup-id.ts";
 import type { Definitions } from "../../src/domain/definitions.ts";
 import { queueFolder } from "../../src/domain/entry-name.ts";
-import type { Manifest, QueueEntry } from "../../src/domain/manifest.ts";
+import type { ContentRange, Manifest, QueueEntry } from "../../src/domain/manifest.ts";
 import type { MessageRecord } from "../../src/domain/message.ts";
-import type { QueueType } from "../../src/domain/queue.ts";
+import type { QueueAddress, QueueType } from "../../src/domain/queue.ts";
 import type { Spool, SpooledFile } from "../../src/ports/spool.ts";
 import { ArchiveWriter } from "../../src/repository/archive-writer.ts";
 import { backupKey } from "../../src/repository/backup-folder.ts";
@@ -32,6 +35,8 @@ export interface SampleBackup {
   readonly segmentBytes?: number;
   readonly volumeBytes?: number;
   readonly entryBytes?: number;
+  /** An incremental on this one: records the queue of the same name had before, in that order, are kept from there. */
+  readonly base?: { readonly manifest: Manifest; readonly sample: SampleBackup };
 }
 
 /** A message that carries its number. */
@@ -60,7 +65,12 @@ export async function writeBackup(
   sample: SampleBackup,
   files: string[] = [],
 ): Promise<Manifest> {
-  const id = await catalog.claim({ kind: "full", base: null, now: sample.now });
+  const { now, base } = sample;
+  const id = await catalog.claim(
+    base
+      ? { kind: "incremental", base: parseBackupId(base.manifest.id), now }
+      : { kind: "full", base: null, now },
+  );
   try {
     await using directory = await tempDirectory();
     await using spool = localSpool(directory.path);
@@ -80,10 +90,11 @@ export async function writeBackup(
 
 async function writeFiles(
   id: string,
-  { now, queues, definitions = [], segmentBytes = 600, volumeBytes = 1000, entryBytes = 160 }: SampleBackup,
+  sample: SampleBackup,
   spool: Spool,
   put: (file: SpooledFile) => Promise<void>,
 ): Promise<Manifest> {
+  const { now, queues, definitions = [], volumeBytes = 1000, entryBytes = 160, base } = sample;
   await using codec = inlineCodec({ level: 3 });
   const modifiedAt = Math.floor(now.getTime() / 1000);
   await using archive = new ArchiveWriter({
@@ -98,7 +109,7 @@ async function writeFiles(
   const definitionsEntries = [];
   for (const each of definitions) definitionsEntries.push(await archive.addDefinitions(each));
   const entries = await Promise.all(
-    queues.map(async (queue, at) => writeQueue(queue, at + 1, segmentBytes, archive, index, now)),
+    queues.map(async (queue, at) => writeQueue(queue, at + 1, sample, archive, index)),
   );
   const volumes = await archive.finish();
   const indexFile = await index.finish();
@@ -110,8 +121,8 @@ async function writeFiles(
     format: 1,
     tool: { name: "mqbackup", version: "0.1.0" },
     id,
-    kind: "full",
-    base: null,
+    kind: base ? "incremental" : "full",
+    base: base?.manifest.id ?? null,
     set: "sample",
     startedAt: at,
     finishedAt: at,
@@ -147,19 +158,20 @@ async function writeFiles(
 async function writeQueue(
   { name, vhost = "/", type = "classic", records, entry = {} }: SampleQueue,
   ordinal: number,
-  segmentBytes: number,
+  { now, segmentBytes = 600, base }: SampleBackup,
   archive: ArchiveWriter,
   index: IndexWriter,
-  now: Date,
 ): Promise<QueueEntry> {
   const queue = new QueueArchive({ archive, index, folder: queueFolder(ordinal, name), ahead: 3 });
   const builder = new SegmentBuilder(segmentBytes);
-  for (const record of records) {
+  const { content, own } = contentOver(base, { name, vhost }, records);
+  for (const record of own) {
     if (builder.append(record)) continue;
-    await queue.append(builder.take());
+    await queue.appendFingerprinted(builder.take());
     builder.append(record);
   }
-  if (builder.records > 0) await queue.append(builder.take());
+  if (builder.records > 0) await queue.appendFingerprinted(builder.take());
+  if (records.length > 0) await queue.addFingerprints(fingerprintsOf(segmentOf(records)));
   const stored = await queue.finish();
   const count = records.length;
   const offsets = records.map(({ streamOffset }) => streamOffset ?? 0);
@@ -187,13 +199,60 @@ async function writeQueue(
     messages: count,
     bodyBytes: records.reduce((sum, { body }) => sum + body.length, 0),
     offsets: type === "stream" ? { first: offsets[0] ?? 0, last: offsets.at(-1) ?? 0 } : null,
-    content: count === 0 ? [] : [{ kind: "new", first: 0, count }],
+    content,
     segments: stored.segments,
     index: stored.index,
     gaps: [],
     notes: [],
     ...entry,
   };
+}
+
+/** What of the records the base holds, each of its messages once and in its order; the rest is the backup's own. */
+function contentOver(
+  base: SampleBackup["base"],
+  queue: QueueAddress,
+  records: readonly MessageRecord[],
+): { readonly content: readonly ContentRange[]; readonly own: readonly MessageRecord[] } {
+  const had = base?.sample.queues.find(
+    ({ name, vhost = "/" }) => name === queue.name && vhost === queue.vhost,
+  );
+  const entry = base?.manifest.queues.find(({ name, vhost }) => name === queue.name && vhost === queue.vhost);
+  const held =
+    entry?.content.flatMap((range) => placesOf(range, base?.manifest.id ?? "", entry.ordinal)) ?? [];
+  const content: ContentRange[] = [];
+  const own: MessageRecord[] = [];
+  let next = 0;
+  for (const record of records) {
+    const at = had?.records.findIndex((each, i) => i >= next && isDeepStrictEqual(each, record)) ?? -1;
+    const place = held[at];
+    if (place !== undefined) next = at + 1;
+    const range = place ?? { kind: "new" as const, first: own.length, count: 1 };
+    if (place === undefined) own.push(record);
+    const last = content.at(-1);
+    const follows =
+      last !== undefined &&
+      isDeepStrictEqual({ ...range, first: 0, count: 0 }, { ...last, first: 0, count: 0 });
+    if (follows && last.first + last.count === range.first)
+      content[content.length - 1] = { ...last, count: last.count + 1 };
+    else content.push(range);
+  }
+  return { content, own };
+}
+
+/** One range of one message each, as another backup names them. */
+function placesOf(range: ContentRange, backup: string, ordinal: number): ContentRange[] {
+  return Array.from({ length: range.count }, (_, at) => {
+    const place = { first: range.first + at, count: 1 };
+    return range.kind === "kept" ? { ...range, ...place } : { kind: "kept", backup, ordinal, ...place };
+  });
+}
+
+function segmentOf(records: readonly MessageRecord[]): Uint8Array {
+  const builder = new SegmentBuilder(2 ** 26);
+  for (const record of records) builder.append(record);
+  const { padded, plainBytes } = builder.take();
+  return padded.subarray(0, plainBytes);
 }
 
 export const DEFINITIONS: Definitions = {
