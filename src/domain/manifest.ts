@@ -68,7 +68,7 @@ export interface QueueEntry extends QueueAddress {
   readonly offsets: { readonly first: number; readonly last: number } | null;
   readonly content: readonly ContentRange[];
   readonly segments: readonly SegmentEntry[];
-  /** This queue's fingerprints in the index file, in queue order; together one for every message. */
+  /** Where the index file has the fingerprints of this queue's own records, those of `segments`, in their order; kept ones have theirs where they are held. */
   readonly index: readonly IndexEntry[];
   readonly gaps: readonly Gap[];
   /** What a reader should know and that is not a loss: costs of the reading, messages at their limit. */

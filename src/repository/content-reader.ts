@@ -24,25 +24,46 @@ export interface SequencedRecord {
   readonly record: MessageRecord;
 }
 
+/** A run of records that one backup holds one after another. */
+export interface HeldRange {
+  readonly holder: Manifest;
+  readonly queue: QueueEntry;
+  /** Among the queue's own records of the holder, from 0. */
+  readonly first: number;
+  readonly count: number;
+  /** Place of its first record in the queue of the backup it is read for, from 0. */
+  readonly sequence: number;
+}
+
 /**
  * What a queue of a backup consists of, from sequence `from` on, in queue order. `manifestOf` gives the manifests of other backups
  * that hold parts of it. Throws ARCHIVE_DAMAGED when one does not hold what it should, and as `manifestOf`.
  */
-export async function* segmentRuns(
+export async function* heldRanges(
   manifest: Manifest,
   queue: QueueEntry,
   from: number,
   manifestOf: (id: BackupId) => Promise<Manifest>,
-): AsyncGenerator<SegmentRun> {
+): AsyncGenerator<HeldRange> {
   let sequence = 0;
   for (const range of queue.content) {
     const skipped = Math.min(Math.max(from - sequence, 0), range.count);
     sequence += skipped;
     if (skipped === range.count) continue;
     const held = await holderOf(manifest, queue, range, manifestOf);
-    yield* runsOf(held, { first: range.first + skipped, count: range.count - skipped, sequence });
+    yield { ...held, first: range.first + skipped, count: range.count - skipped, sequence };
     sequence += range.count - skipped;
   }
+}
+
+/** As `heldRanges`, segment by segment. */
+export async function* segmentRuns(
+  manifest: Manifest,
+  queue: QueueEntry,
+  from: number,
+  manifestOf: (id: BackupId) => Promise<Manifest>,
+): AsyncGenerator<SegmentRun> {
+  for await (const range of heldRanges(manifest, queue, from, manifestOf)) yield* runsOf(range);
 }
 
 /** The messages themselves; views are valid until the next batch is asked for. Throws as `segmentRuns` and `readSegmentRecords`. */
@@ -57,17 +78,12 @@ export async function* readContent(
   }
 }
 
-interface Holder {
-  readonly holder: Manifest;
-  readonly queue: QueueEntry;
-}
-
 async function holderOf(
   manifest: Manifest,
   queue: QueueEntry,
   range: ContentRange,
   manifestOf: (id: BackupId) => Promise<Manifest>,
-): Promise<Holder> {
+): Promise<Pick<HeldRange, "holder" | "queue">> {
   if (range.kind === "new") return { holder: manifest, queue };
   const holder = await manifestOf(parseBackupId(range.backup));
   const held = holder.queues.find(({ ordinal }) => ordinal === range.ordinal);
@@ -83,10 +99,8 @@ function heldRecords({ segments }: QueueEntry): number {
   return segments.reduce((sum, { records }) => sum + records, 0);
 }
 
-function* runsOf(
-  { holder, queue }: Holder,
-  wanted: { readonly first: number; readonly count: number; readonly sequence: number },
-): Generator<SegmentRun> {
+function* runsOf(wanted: HeldRange): Generator<SegmentRun> {
+  const { holder, queue } = wanted;
   const end = wanted.first + wanted.count;
   for (const segment of queue.segments) {
     const first = Math.max(wanted.first, segment.first);

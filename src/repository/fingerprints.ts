@@ -19,7 +19,7 @@ export function firstDifference(taken: Uint8Array, stored: Uint8Array): number |
   return Math.floor(stored.findIndex((byte, at) => byte !== taken[at]) / FINGERPRINT_BYTES);
 }
 
-/** A run of fingerprints, all in one entry of the index. */
+/** A run of a queue's own records, whose fingerprints are all in one entry of the index. */
 export interface FingerprintRun {
   readonly entry: IndexEntry;
   /** Fingerprints of the entry before it. */
@@ -29,31 +29,13 @@ export interface FingerprintRun {
   readonly count: number;
 }
 
-/**
- * Where the index has the fingerprints of records held by this backup: the index is in queue order, and a queue may consist of
- * records of other backups too.
- */
+/** Where the index has the fingerprints of `count` of the queue's own records. */
 export function* fingerprintRuns(queue: QueueEntry, first: number, count: number): Generator<FingerprintRun> {
-  let sequence = 0;
-  for (const range of queue.content) {
-    const from = Math.max(first, range.first);
-    const taken = Math.min(first + count, range.first + range.count) - from;
-    if (range.kind === "new" && taken > 0) yield* runsAt(queue, sequence + from - range.first, from, taken);
-    sequence += range.count;
-  }
-}
-
-function* runsAt(
-  queue: QueueEntry,
-  sequence: number,
-  first: number,
-  count: number,
-): Generator<FingerprintRun> {
   let at = 0;
   for (const entry of queue.index) {
-    const from = Math.max(sequence, at);
-    const taken = Math.min(sequence + count, at + entry.records) - from;
-    if (taken > 0) yield { entry, skip: from - at, first: first + from - sequence, count: taken };
+    const from = Math.max(first, at);
+    const taken = Math.min(first + count, at + entry.records) - from;
+    if (taken > 0) yield { entry, skip: from - at, first: from, count: taken };
     at += entry.records;
   }
 }

@@ -80,10 +80,10 @@ function checkContent(queue: QueueEntry, full: boolean): ManifestFault | null {
   }
   if (taken !== held) return fault(["content"], `takes ${taken} of the ${held} records in the segments`);
   if (messages !== queue.messages) return fault(["messages"], `is not the ${messages} of the content`);
-  return checkFingerprints(queue);
+  return checkFingerprints(queue, held);
 }
 
-function checkFingerprints(queue: QueueEntry): ManifestFault | null {
+function checkFingerprints(queue: QueueEntry, held: number): ManifestFault | null {
   let fingerprints = 0;
   for (const [at, entry] of queue.index.entries()) {
     if (entry.plainBytes !== entry.records * FINGERPRINT_BYTES) {
@@ -91,8 +91,8 @@ function checkFingerprints(queue: QueueEntry): ManifestFault | null {
     }
     fingerprints += entry.records;
   }
-  if (fingerprints === queue.messages) return null;
-  return fault(["index"], `has ${fingerprints} fingerprints for ${queue.messages} messages`);
+  if (fingerprints === held) return null;
+  return fault(["index"], `has ${fingerprints} fingerprints for ${held} records`);
 }
 
 interface PlacedRange extends FrameRange {

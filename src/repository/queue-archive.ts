@@ -25,23 +25,9 @@ export class QueueArchive {
 
   /** Resolves when the next segment may come. Rejects with the failure of any segment before. */
   async append(segment: BuiltSegment): Promise<void> {
-    await this.#append(segment, true);
-  }
-
-  /** As `append`, for records whose fingerprints go in by `addFingerprints`. */
-  async appendFingerprinted(segment: BuiltSegment): Promise<void> {
-    await this.#append(segment, false);
-  }
-
-  /** Of the next messages of the queue, held here or by another backup; 16 bytes each. */
-  async addFingerprints(fingerprints: Uint8Array): Promise<void> {
-    await this.#options.index.add(this.#options.folder, fingerprints);
-  }
-
-  async #append(segment: BuiltSegment, indexed: boolean): Promise<void> {
     const { archive, folder, ahead } = this.#options;
     const stored = archive.addRecords(folder, segment);
-    const recorded = this.#record(stored, this.#underWay.at(-1) ?? Promise.resolve(), indexed);
+    const recorded = this.#record(stored, this.#underWay.at(-1) ?? Promise.resolve());
     // Its failure is met by the next append, or by finish.
     recorded.catch(() => undefined);
     this.#underWay.push(recorded);
@@ -60,11 +46,11 @@ export class QueueArchive {
     return { segments: this.#segments, index: await this.#options.index.endQueue(this.#options.folder) };
   }
 
-  async #record(stored: Promise<StoredSegment>, before: Promise<void>, indexed: boolean): Promise<void> {
+  async #record(stored: Promise<StoredSegment>, before: Promise<void>): Promise<void> {
     const [segment] = await Promise.all([stored, before]);
     const { volume, offset, length, records, plainBytes, sha256, fingerprints } = segment;
     this.#segments.push({ volume, offset, length, records, first: this.#records, plainBytes, sha256 });
     this.#records += records;
-    if (indexed) await this.addFingerprints(fingerprints);
+    await this.#options.index.add(this.#options.folder, fingerprints);
   }
 }

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import { localSpool } from "../../src/adapters/archive/local-spool.ts";
-import { fingerprintsOf } from "../../src/adapters/codec/sha256.ts";
 import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
 import { parseBackupId } from "../../src/domain/backup-id.ts";
 import type { Definitions } from "../../src/domain/definitions.ts";
@@ -167,11 +166,10 @@ async function writeQueue(
   const { content, own } = contentOver(base, { name, vhost }, records);
   for (const record of own) {
     if (builder.append(record)) continue;
-    await queue.appendFingerprinted(builder.take());
+    await queue.append(builder.take());
     builder.append(record);
   }
-  if (builder.records > 0) await queue.appendFingerprinted(builder.take());
-  if (records.length > 0) await queue.addFingerprints(fingerprintsOf(segmentOf(records)));
+  if (builder.records > 0) await queue.append(builder.take());
   const stored = await queue.finish();
   const count = records.length;
   const offsets = records.map(({ streamOffset }) => streamOffset ?? 0);
@@ -246,13 +244,6 @@ function placesOf(range: ContentRange, backup: string, ordinal: number): Content
     const place = { first: range.first + at, count: 1 };
     return range.kind === "kept" ? { ...range, ...place } : { kind: "kept", backup, ordinal, ...place };
   });
-}
-
-function segmentOf(records: readonly MessageRecord[]): Uint8Array {
-  const builder = new SegmentBuilder(2 ** 26);
-  for (const record of records) builder.append(record);
-  const { padded, plainBytes } = builder.take();
-  return padded.subarray(0, plainBytes);
 }
 
 export const DEFINITIONS: Definitions = {

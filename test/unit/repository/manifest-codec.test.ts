@@ -168,7 +168,7 @@ test("kind, id and base agree", () => {
 test("a full backup keeps nothing elsewhere, an incremental may", () => {
   const kept = { kind: "kept", backup: "20261121-193200F", ordinal: 1, first: 0, count: 30 };
   expectRefused("queues.0.content.0", kept, "queues[0].content[0].kind");
-  const queue = { ...manifest.queues[0], segments: [], content: [kept] };
+  const queue = { ...manifest.queues[0], segments: [], index: [], content: [kept] };
   const incremental = {
     ...manifest,
     id: "20261121-193200F_20261122-020000I",

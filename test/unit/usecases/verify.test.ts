@@ -382,7 +382,7 @@ test("what is kept by another backup must be held by it", async () => {
     queues: manifest.queues.map((queue) => {
       const { ordinal, messages: count } = queue;
       const kept = { kind: "kept" as const, backup: manifest.id, ordinal, first: 0, count };
-      return { ...queue, segments: [], content: count === 0 ? [] : [kept] };
+      return { ...queue, segments: [], index: [], content: count === 0 ? [] : [kept] };
     }),
     volumes: [],
     definitions: [],
