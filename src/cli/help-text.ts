@@ -51,6 +51,7 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
   show: examples("mqbackup show latest --target /var/backups/rabbitmq"),
   cat: examples(
     "mqbackup cat latest --queue orders --limit 10 | jq .properties",
+    `mqbackup cat latest --from-seq 100 --where 'routing_key.startsWith("order.")'`,
     "mqbackup cat latest --queue orders --body raw > bodies",
   ),
   verify: examples("mqbackup verify --target /var/backups/rabbitmq", "mqbackup verify latest --json"),

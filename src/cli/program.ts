@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from "commander";
 
 import { BackupError } from "../domain/errors.ts";
 import { EXAMPLES, SUMMARIES, epilogue } from "./help-text.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../domain/nearest.ts";
 import { COMMANDS, type CommandName } from "./setting-entry.ts";
 import { flagOf, settingEntry, settingsOf, type SettingKey } from "./setting-table.ts";
 

@@ -1,5 +1,5 @@
 import { BackupError } from "../domain/errors.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../domain/nearest.ts";
 import {
   SETTING_KEYS,
   flagOf,

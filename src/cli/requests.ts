@@ -3,6 +3,7 @@ import type { RestoreCommand } from "../usecases/restore-types.ts";
 import type { SurveyRequest } from "../usecases/survey.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { ReadingPolicy } from "../domain/reading-recipe.ts";
+import type { SequenceRange } from "../domain/sequence-range.ts";
 import type { BrokerAccess } from "./broker-access.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings-schema.ts";
@@ -68,6 +69,11 @@ export function selectorOf({ vhost, queue, exclude }: Settings): (address: Queue
     (vhost.length === 0 || vhost.includes(address.vhost)) &&
     !exclude.some((pattern) => pattern.matches(address.name)) &&
     (queue.length === 0 || queue.some((pattern) => pattern.matches(address.name)));
+}
+
+/** Messages of each queue, by `--from-seq` and `--to-seq`. */
+export function rangeOf({ fromSeq, toSeq }: Settings): SequenceRange {
+  return { from: fromSeq, to: toSeq };
 }
 
 function readingPolicy(settings: Settings): ReadingPolicy {

@@ -84,6 +84,28 @@ export const RESTORE_SETTINGS = {
     group: "Restore",
     commands: ["restore"],
   },
+  where: {
+    kind: "text",
+    value: "condition",
+    help: "only messages for which this holds, in CEL, for instance: headers.tenant == 'acme'",
+    group: "Messages",
+    commands: ["cat"],
+  },
+  fromSeq: {
+    kind: "text",
+    value: "n",
+    help: "of each queue the messages from sequence n on, as cat numbers them",
+    default: "0",
+    group: "Messages",
+    commands: ["cat"],
+  },
+  toSeq: {
+    kind: "text",
+    value: "n",
+    help: "of each queue the messages up to sequence n, which belongs to them",
+    group: "Messages",
+    commands: ["cat"],
+  },
   body: {
     kind: "text",
     value: "form",
@@ -96,7 +118,7 @@ export const RESTORE_SETTINGS = {
   skip: {
     kind: "text",
     value: "n",
-    help: "pass over the first n messages of each queue",
+    help: "of each queue pass over the first n of these messages",
     default: "0",
     group: "Messages",
     commands: ["cat"],
@@ -104,7 +126,7 @@ export const RESTORE_SETTINGS = {
   limit: {
     kind: "text",
     value: "n",
-    help: "at most n messages of each queue",
+    help: "of each queue print at most n of the others",
     group: "Messages",
     commands: ["cat"],
   },

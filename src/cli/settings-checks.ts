@@ -10,6 +10,7 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   if (settingEntry("target").commands.includes(command)) checkTargets(settings, command);
   if (settingEntry("url").commands.includes(command)) checkBroker(settings, raw);
   if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
+  if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
   if (command === "restore" && settings.id === null) {
     throw missing(
       "id",
@@ -66,6 +67,15 @@ function checkQueues(settings: Settings, raw: RawSettings): void {
       "Leave it away, or say --management-url none.",
     );
   }
+}
+
+function checkRange({ fromSeq, toSeq }: Settings, raw: RawSettings): void {
+  if (toSeq === null || fromSeq <= toSeq) return;
+  const [from, to] = [raw.get("fromSeq")?.origin, raw.get("toSeq")?.origin];
+  throw invalid(
+    `${from} ${fromSeq} is behind ${to} ${toSeq}`,
+    "Give the smaller one to --from-seq; both ends are included.",
+  );
 }
 
 function missing(key: SettingKey, what: string, how: string): BackupError {

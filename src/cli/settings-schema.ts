@@ -81,6 +81,13 @@ const SHAPE = {
   resume: switched,
   readBack: switched,
   stateDir: optionalText,
+  where: optionalText,
+  fromSeq: z.string().transform(checked((n) => parseWhole(n, 0))),
+  toSeq: z
+    .string()
+    .transform(checked((n) => parseWhole(n, 0)))
+    .nullable()
+    .default(null),
   body: oneOf("text", "base64", "raw"),
   skip: z.string().transform(checked((n) => parseWhole(n, 0))),
   limit: z

@@ -4,6 +4,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { BrokerDirectory } from "../ports/broker-directory.ts";
+import type { MessageFilter } from "../ports/message-filter.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
@@ -115,6 +116,13 @@ export async function wireRepository(session: Session, target: string): Promise<
     codec,
     [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
   };
+}
+
+/** What `--where` says; null: nothing. Throws USAGE. */
+export async function wireFilter({ settings: { where } }: Session): Promise<MessageFilter | null> {
+  if (where === null) return null;
+  const { celFilter } = await import("../adapters/expression/cel-filter.ts");
+  return celFilter(where);
 }
 
 interface Broker extends Disposable {

@@ -56,14 +56,18 @@ export async function* heldRanges(
   }
 }
 
-/** As `heldRanges`, segment by segment. */
+/** As `heldRanges`, segment by segment, and before sequence `end`. */
 export async function* segmentRuns(
   manifest: Manifest,
   queue: QueueEntry,
   from: number,
   manifestOf: (id: BackupId) => Promise<Manifest>,
+  end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<SegmentRun> {
-  for await (const range of heldRanges(manifest, queue, from, manifestOf)) yield* runsOf(range);
+  for await (const range of heldRanges(manifest, queue, from, manifestOf)) {
+    if (range.sequence >= end) return;
+    yield* runsOf({ ...range, count: Math.min(range.count, end - range.sequence) });
+  }
 }
 
 /** The messages themselves; views are valid until the next batch is asked for. Throws as `segmentRuns` and `readSegmentRecords`. */

@@ -1,6 +1,9 @@
+import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
 import { describeQueue, type QueueAddress } from "../domain/queue.ts";
+import { rangeEnd, type SequenceRange } from "../domain/sequence-range.ts";
+import type { MessageFilter } from "../ports/message-filter.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
 import { openCatalog, type Catalog } from "../repository/catalog.ts";
@@ -16,13 +19,17 @@ export interface CatRequest {
   /** An id, the beginning of one, or "latest". */
   readonly backup: string;
   selects(queue: QueueAddress): boolean;
-  /** Messages of each queue to pass over. */
+  /** Of each queue. */
+  readonly range: SequenceRange;
+  /** Of the range; null: all. */
+  readonly filter: MessageFilter | null;
+  /** Of those that are left in each queue, so many to pass over. */
   readonly skip: number;
-  /** At most so many of each queue; null: all. */
+  /** At most so many of the others; null: all. */
   readonly limit: number | null;
 }
 
-/** Throws as `openCatalog` and `resolve`; QUEUE_MISSING, ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*. */
+/** Throws as `openCatalog`, `resolve` and `matches`; QUEUE_MISSING, ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*. */
 export async function* cat(
   deps: CatDeps,
   request: CatRequest & { readonly body: BodyMode },
@@ -70,16 +77,23 @@ async function* readQueue(
   catalog: Catalog,
   manifest: Manifest,
   queue: QueueEntry,
-  { skip, limit }: CatRequest,
+  { range, filter, skip, limit }: CatRequest,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<QueueBatch> {
   const options = signal === undefined ? {} : { signal };
-  const runs = segmentRuns(manifest, queue, skip, async (id) => catalog.manifest(id, options));
+  // Without a filter it is known which messages are passed over: they are not even read.
+  const from = filter === null ? range.from + skip : range.from;
+  let passing = filter === null ? 0 : skip;
   let left = limit ?? Number.POSITIVE_INFINITY;
   if (left <= 0) return;
-  for await (const batch of readContent(deps, runs, options)) {
-    yield { queue, batch: batch.slice(0, left) };
+  const manifestOf = async (id: BackupId): Promise<Manifest> => catalog.manifest(id, options);
+  const runs = segmentRuns(manifest, queue, from, manifestOf, rangeEnd(range));
+  for await (const read of readContent(deps, runs, options)) {
+    const wanted = filter === null ? read : read.filter((placed) => filter.matches({ queue, ...placed }));
+    const batch = wanted.slice(passing, passing + left);
+    passing -= Math.min(passing, wanted.length);
     left -= batch.length;
+    yield { queue, batch };
     if (left <= 0) return;
   }
 }

@@ -50,6 +50,30 @@ const WRONG: readonly Wrong[] = [
     error: /which backup/,
     hint: /--id latest/,
   },
+  {
+    what: "a condition that is wrong",
+    args: ["cat", "latest", "--target", "x", "--where", 'headrs.tenant == "acme"'],
+    error: /--where is wrong at character 1: unknown variable: headrs/,
+    hint: /Did you mean headers\?/,
+  },
+  {
+    what: "a condition that is none",
+    args: ["cat", "latest", "--target", "x", "--where", "routing_key"],
+    error: /--where is no condition: it gives a value of type string/,
+    hint: /for instance: routing_key/,
+  },
+  {
+    what: "a range that ends before it begins",
+    args: ["cat", "latest", "--target", "x", "--from-seq", "7", "--to-seq", "6"],
+    error: /--from-seq 7 is behind --to-seq 6/,
+    hint: /both ends are included/,
+  },
+  {
+    what: "a sequence that is no number",
+    args: ["cat", "latest", "--target", "x", "--to-seq", "last"],
+    error: /--to-seq: /,
+    hint: /mqbackup cat --help/,
+  },
   { what: "no target", args: ["full"], error: /no target/, hint: /--target, MQBACKUP_TARGET or target/ },
   {
     what: "a target twice",

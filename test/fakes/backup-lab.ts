@@ -1,3 +1,4 @@
+import { ALL_MESSAGES } from "../../src/domain/sequence-range.ts";
 import { randomUUID } from "node:crypto";
 import { localSpool } from "../../src/adapters/archive/local-spool.ts";
 import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
@@ -61,7 +62,15 @@ export async function committed(store: Store): Promise<Map<string, string[]>> {
   const damage = findings.filter((finding) => finding.severity === "damage");
   if (damage.length > 0) throw new Error(`a listed backup does not verify: ${JSON.stringify(damage)}`);
   for (const { id } of backups) {
-    const request = { backup: id, selects: () => true, skip: 0, limit: null, body: "text" as const };
+    const request = {
+      backup: id,
+      selects: () => true,
+      range: ALL_MESSAGES,
+      filter: null,
+      skip: 0,
+      limit: null,
+      body: "text" as const,
+    };
     for await (const message of cat({ store, codec }, request)) {
       const found = bodies.get(message.queue) ?? [];
       found.push(message.body);

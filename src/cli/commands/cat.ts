@@ -1,8 +1,8 @@
 import { cat as catMessages, catBodies } from "../../usecases/cat.ts";
 import { DONE } from "../exit-status.ts";
-import { selectorOf } from "../requests.ts";
+import { rangeOf, selectorOf } from "../requests.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireRepository } from "../wiring.ts";
+import { wireFilter, wireRepository } from "../wiring.ts";
 
 /** Lines are written together up to this many characters. */
 const TOGETHER = 64 * 1024;
@@ -10,8 +10,10 @@ const TOGETHER = 64 * 1024;
 export const cat: RunCommand = async (session) => {
   const { settings, output, signal, argument } = session;
   const { body, skip, limit } = settings;
+  const filter = await wireFilter(session);
   await using repository = await wireRepository(session, settings.target[0] ?? ".");
-  const request = { backup: argument ?? "latest", selects: selectorOf(settings), skip, limit };
+  const selects = selectorOf(settings);
+  const request = { backup: argument ?? "latest", selects, range: rangeOf(settings), filter, skip, limit };
   if (body === "raw") {
     for await (const bytes of catBodies(repository, request, signal)) {
       // The view is valid until the next is asked for, the stream may keep it longer.

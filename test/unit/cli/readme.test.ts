@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { celFilter } from "../../../src/adapters/expression/cel-filter.ts";
+import { VARIABLE_TYPES } from "../../../src/adapters/expression/message-variables.ts";
 import { EXIT_STATUSES } from "../../../src/cli/exit-status.ts";
 import { parseCommandLine } from "../../../src/cli/program.ts";
 import { defaultSettings, settingsFromEnvironment, settingsFromFile } from "../../../src/cli/raw-settings.ts";
@@ -67,6 +69,18 @@ test("what --accept takes is what the table says", () => {
   const answer = parseSettings({ ...defaults(), accept: ["nothing"] });
   const [, real = ""] = /is none of (.*)$/.exec("why" in answer ? answer.why : "") ?? [];
   expect(told.toSorted()).toEqual(real.split(", ").toSorted());
+});
+
+test("the names of --where are those it knows", () => {
+  const told = rowsOf(/^\| name /).flatMap(([names = ""]) => names.split(", "));
+  expect(told.toSorted()).toEqual(Object.keys(VARIABLE_TYPES).toSorted());
+});
+
+test("the conditions can be taken as they stand", () => {
+  const [, table = ""] = /^\| to find .*\n.*\n((?:\|.*\n)+)/m.exec(README) ?? [];
+  const conditions = [...table.matchAll(/`([^`]+)`/g)].map(([, text = ""]) => text);
+  expect(conditions.length).toBeGreaterThan(8);
+  for (const text of conditions) expect(celFilter(text).text).toBe(text);
 });
 
 test("the exit statuses are those of the program", () => {

@@ -18,9 +18,10 @@ async function sequencesOf(
   queue: QueueEntry,
   from: number,
   manifestOf: (id: string) => Promise<Manifest>,
+  end?: number,
 ): Promise<string[]> {
   const found: string[] = [];
-  const runs = segmentRuns(manifest, queue, from, manifestOf);
+  const runs = segmentRuns(manifest, queue, from, manifestOf, end);
   for await (const batch of readContent({ store, codec }, runs)) {
     for (const { sequence, record } of batch) {
       found.push(`${sequence} ${/message \d+/.exec(Buffer.from(record.body).toString())?.[0] ?? ""}`);
@@ -38,6 +39,10 @@ test("the messages of a queue in order, from anywhere", async () => {
   for (let from = 0; from <= 31; from += 1) {
     const expected = messages(30).flatMap((_, at) => (at >= from ? [`${at} message ${at}`] : []));
     expect(await sequencesOf(store, manifest, queue, from, never)).toEqual(expected);
+    for (const end of [0, 1, from, from + 1, 17, 30, 31]) {
+      const within = expected.slice(0, Math.max(0, end - from));
+      expect(await sequencesOf(store, manifest, queue, from, never, end)).toEqual(within);
+    }
   }
 });
 
@@ -49,22 +54,31 @@ test("records kept by another backup are read where they are", async () => {
   if (queue === undefined) throw new Error("no queue");
   const range = fc.record({ first: fc.nat(29), count: fc.integer({ min: 1, max: 30 }) });
   await fc.assert(
-    fc.asyncProperty(fc.array(range, { minLength: 1, maxLength: 5 }), fc.nat(60), async (ranges, from) => {
-      const wanted = ranges.map(({ first, count }) => ({ first, count: Math.min(count, 30 - first) }));
-      const content: ContentRange[] = wanted.map((each) => ({
-        kind: "kept",
-        backup: base.id,
-        ordinal: 1,
-        ...each,
-      }));
-      const later = { ...queue, segments: [], content };
-      const all = wanted.flatMap(({ first, count }) => Array.from({ length: count }, (_, at) => first + at));
-      const expected = all.flatMap((number, at) => (at >= from ? [`${at} message ${number}`] : []));
-      const manifestOf = async (id: string): Promise<Manifest> => catalog.manifest(parseBackupId(id));
-      expect(await sequencesOf(store, { ...base, id: "20261122-000000F" }, later, from, manifestOf)).toEqual(
-        expected,
-      );
-    }),
+    fc.asyncProperty(
+      fc.array(range, { minLength: 1, maxLength: 5 }),
+      fc.nat(60),
+      fc.nat(60),
+      async (ranges, from, end) => {
+        const wanted = ranges.map(({ first, count }) => ({ first, count: Math.min(count, 30 - first) }));
+        const content: ContentRange[] = wanted.map((each) => ({
+          kind: "kept",
+          backup: base.id,
+          ordinal: 1,
+          ...each,
+        }));
+        const later = { ...queue, segments: [], content };
+        const all = wanted.flatMap(({ first, count }) =>
+          Array.from({ length: count }, (_, at) => first + at),
+        );
+        const expected = all.flatMap((number, at) =>
+          at >= from && at < end ? [`${at} message ${number}`] : [],
+        );
+        const manifestOf = async (id: string): Promise<Manifest> => catalog.manifest(parseBackupId(id));
+        expect(
+          await sequencesOf(store, { ...base, id: "20261122-000000F" }, later, from, manifestOf, end),
+        ).toEqual(expected);
+      },
+    ),
     { numRuns: 40 },
   );
   const content: ContentRange[] = [{ kind: "kept", backup: base.id, ordinal: 1, first: 29, count: 2 }];

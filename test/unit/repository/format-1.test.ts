@@ -1,3 +1,4 @@
+import { ALL_MESSAGES } from "../../../src/domain/sequence-range.ts";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "vitest";
@@ -28,7 +29,15 @@ test.runIf(anew !== "")("the repository is made anew where MQBACKUP_WRITE_FIXTUR
 });
 
 async function linesOf(directory: string): Promise<string> {
-  const request = { backup: "latest", selects: () => true, skip: 0, limit: null, body: "text" as const };
+  const request = {
+    backup: "latest",
+    selects: () => true,
+    range: ALL_MESSAGES,
+    filter: null,
+    skip: 0,
+    limit: null,
+    body: "text" as const,
+  };
   let lines = "";
   for await (const view of cat({ store: fileStore(directory), codec }, request))
     lines += `${JSON.stringify(view)}\n`;

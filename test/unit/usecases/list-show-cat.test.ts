@@ -1,6 +1,8 @@
 import { beforeAll, expect, test } from "vitest";
 import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import type { Manifest } from "../../../src/domain/manifest.ts";
+import { ALL_MESSAGES } from "../../../src/domain/sequence-range.ts";
+import type { MessageFilter } from "../../../src/ports/message-filter.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
 import type { MessageView } from "../../../src/repository/message-view.ts";
 import { cat, catBodies, type CatRequest } from "../../../src/usecases/cat.ts";
@@ -39,6 +41,8 @@ function asks(request: Partial<CatRequest> & { name?: string }): CatRequest {
   return {
     backup: "latest",
     selects: (queue) => name === undefined || queue.name === name,
+    range: ALL_MESSAGES,
+    filter: null,
     skip: 0,
     limit: null,
     ...request,
@@ -155,6 +159,32 @@ test("some of the messages, reading no more than is needed", async () => {
   expect(await views(asks({ limit: 0 }))).toEqual([]);
   expect(await views(asks({ name: "orders", skip: 30 }))).toEqual([]);
   expect(await views(asks({ limit: 1 }))).toHaveLength(5);
+});
+
+test("messages of a range, of those that match, of those the middle ones", async () => {
+  const numbers = async (request: Partial<CatRequest>): Promise<number[]> =>
+    (await views(asks({ name: "orders", ...request }))).map(({ sequence }) => sequence);
+  const third: MessageFilter = { text: "", matches: ({ sequence }) => sequence % 3 === 0 };
+  expect(await numbers({ range: { from: 4, to: 6 } })).toEqual([4, 5, 6]);
+  expect(await numbers({ range: { from: 4, to: 9 }, skip: 2, limit: 2 })).toEqual([6, 7]);
+  expect(await numbers({ range: { from: 4, to: 9 }, skip: 9 })).toEqual([]);
+  expect(await numbers({ filter: third })).toEqual([0, 3, 6, 9, 12, 15, 18, 21, 24, 27]);
+  expect(await numbers({ filter: third, range: { from: 4, to: 18 } })).toEqual([6, 9, 12, 15, 18]);
+  expect(await numbers({ filter: third, range: { from: 4, to: 18 }, skip: 1, limit: 3 })).toEqual([
+    9, 12, 15,
+  ]);
+  expect(await numbers({ filter: third, skip: 10 })).toEqual([]);
+  const bodies: string[] = [];
+  const request = asks({ name: "orders", filter: third, limit: 2 });
+  for await (const body of catBodies({ store, codec }, request)) bodies.push(Buffer.from(body).toString());
+  expect(bodies).toEqual([0, 3].map((number) => message(number).body.toString()));
+});
+
+test("segments outside of the range are not read", async () => {
+  using watched = failing(store, []);
+  const request = { ...asks({ name: "orders", range: { from: 14, to: 14 } }), body: "text" as const };
+  for await (const { sequence } of cat({ store: watched, codec }, request)) expect(sequence).toBe(14);
+  expect(watched.calls.filter((call) => call.includes("data-"))).toHaveLength(1);
 });
 
 test("raw bodies are those of one queue", async () => {

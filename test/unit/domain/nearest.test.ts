@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { nearest } from "../../../src/cli/nearest.ts";
+import { nearest } from "../../../src/domain/nearest.ts";
 
 const KNOWN = ["target", "url", "maxHold", "managementUrl", "vhost"];
 
