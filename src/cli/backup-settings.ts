@@ -2,7 +2,7 @@ import type { SettingEntry } from "./setting-entry.ts";
 
 const BROKER = ["full", "restore", "check"] as const;
 const READING = ["full", "check"] as const;
-const REPOSITORY = ["full", "restore", "list", "show", "cat", "verify"] as const;
+const REPOSITORY = ["full", "restore", "list", "show", "cat", "verify", "mark", "unmark"] as const;
 
 /** Where backups are kept, and how queues are read. */
 export const BACKUP_SETTINGS = {

@@ -8,6 +8,8 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   show: "show one backup, queue by queue",
   cat: "print the messages of a backup as JSON lines",
   verify: "read everything stored and check it; changes nothing",
+  mark: "protect a backup: prune never removes it",
+  unmark: "take a backup's mark away again",
   check: "can this user read these queues safely, and at what cost? touches nothing",
 };
 
@@ -55,6 +57,8 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup cat latest --queue orders --body raw > bodies",
   ),
   verify: examples("mqbackup verify --target /var/backups/rabbitmq", "mqbackup verify latest --json"),
+  mark: examples("mqbackup mark 20261121-193200F --target /var/backups/rabbitmq"),
+  unmark: examples("mqbackup unmark 20261121-193200F --target /var/backups/rabbitmq"),
   check: examples("mqbackup check --queue 'orders.*'", "mqbackup check --print-settings"),
 };
 

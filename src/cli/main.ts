@@ -18,6 +18,8 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   show: async () => (await import("./commands/show.ts")).show,
   cat: async () => (await import("./commands/cat.ts")).cat,
   verify: async () => (await import("./commands/verify.ts")).verify,
+  mark: async () => (await import("./commands/mark.ts")).mark,
+  unmark: async () => (await import("./commands/mark.ts")).unmark,
   check: async () => (await import("./commands/check.ts")).check,
 };
 

@@ -8,7 +8,7 @@ import { flagOf, settingEntry, settingsOf, type SettingKey } from "./setting-tab
 
 export interface Invocation {
   readonly command: CommandName;
-  /** The backup of `show`, `cat` and `verify`. */
+  /** The backup that `show`, `cat`, `verify`, `mark` and `unmark` are about. */
   readonly argument: string | null;
   readonly flags: Readonly<Record<string, unknown>>;
 }
@@ -24,6 +24,8 @@ const ARGUMENTS: Partial<Readonly<Record<CommandName, string>>> = {
   show: "<id>",
   cat: "<id>",
   verify: "[id]",
+  mark: "<id>",
+  unmark: "<id>",
 };
 
 /** null: help or version was asked for, and printed. Throws USAGE. */

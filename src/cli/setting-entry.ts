@@ -1,4 +1,14 @@
-export const COMMANDS = ["full", "restore", "list", "show", "cat", "verify", "check"] as const;
+export const COMMANDS = [
+  "full",
+  "restore",
+  "list",
+  "show",
+  "cat",
+  "verify",
+  "mark",
+  "unmark",
+  "check",
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** The headings of the help, in order. */

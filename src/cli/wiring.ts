@@ -104,6 +104,13 @@ export async function wireRestore(
   };
 }
 
+/** Targets alone: their documents, no messages. */
+export async function wireStores(targets: readonly string[]): Promise<readonly [Store, ...Store[]]> {
+  const { fileStore } = await import("../adapters/store/file-store.ts");
+  const [first = ".", ...others] = targets;
+  return [fileStore(first), ...others.map((each) => fileStore(each))];
+}
+
 /** One target, to read from. */
 export async function wireRepository(session: Session, target: string): Promise<WiredRepository> {
   const [{ fileStore }, { threadedCodec }] = await Promise.all([

@@ -6,6 +6,8 @@ const BACKUPS = "backups/";
 export const MANIFEST_NAME = "manifest.json";
 /** Put first, removed after the commit: it reserves the id, and says of what an interrupted run left when that began. */
 export const BEGUN_NAME = "begun.json";
+/** While it is there, the backup beside it is not to be removed by any policy. */
+export const MARK_NAME = "mark.json";
 
 /** What lies in the folder of one backup, committed or not. */
 export interface BackupFolder {

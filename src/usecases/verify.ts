@@ -4,7 +4,13 @@ import type { Finding } from "../domain/findings.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
-import { BEGUN_NAME, MANIFEST_NAME, readFolders, type BackupFolder } from "../repository/backup-folder.ts";
+import {
+  BEGUN_NAME,
+  MANIFEST_NAME,
+  MARK_NAME,
+  readFolders,
+  type BackupFolder,
+} from "../repository/backup-folder.ts";
 import { readManifest, resolveBackup } from "../repository/catalog.ts";
 import { readRepository } from "../repository/repository-document.ts";
 import { verifyBackup, type VerifiedBackup } from "./verify-backup.ts";
@@ -142,7 +148,12 @@ function notCommitted({ id, objects }: BackupFolder): Finding {
 }
 
 function noteOrphans(manifest: Manifest, folder: BackupFolder, found: (finding: Finding) => void): void {
-  const named = new Set([MANIFEST_NAME, manifest.index.name, ...manifest.volumes.map(({ name }) => name)]);
+  const named = new Set([
+    MANIFEST_NAME,
+    MARK_NAME,
+    manifest.index.name,
+    ...manifest.volumes.map(({ name }) => name),
+  ]);
   for (const { name, bytes } of folder.objects) {
     if (named.has(name)) continue;
     const why = name === BEGUN_NAME ? "is left from its beginning" : "belongs to no backup";
