@@ -24,6 +24,7 @@ export const DEFAULT_HINTS: Readonly<Record<ErrorCode, string>> = {
   QUEUE_UNSAFE: CHECK,
   QUEUE_UNREADABLE: "Look at the broker's log; leave the queue out with --exclude.",
   NO_QUEUE_SELECTED: "Look at --queue, --exclude and --vhost.",
+  NO_MESSAGE_SELECTED: "mqbackup cat with the same flags shows what is selected.",
   PUBLISH_REFUSED: "Look at the broker's log and at the limits of the queue.",
   PUBLISH_UNROUTABLE: "Look whether queue and bindings are there.",
   RESTORE_REFUSED: "mqbackup restore --dry-run shows the whole plan.",

@@ -1,4 +1,5 @@
 import type { QueuePlan, RestorePlan } from "../domain/restore-plan.ts";
+import { messagesOf } from "../domain/restore-targets.ts";
 import type { ReadBack, RestoredQueue, RestoreResult } from "../usecases/restore-types.ts";
 import { nameOf } from "./render-backup.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
@@ -57,6 +58,7 @@ export function restoreLines(result: RestoreResult, paint: Paint): readonly stri
   const declared = result.queues.filter((queue) => queue.declared).length;
   const remarks = [
     ...result.queues.flatMap((queue) => queueRemarks(queue, paint)),
+    ...unselectedLines(result.plan, paint),
     ...leftLines(result.plan, paint),
   ];
   return [
@@ -90,6 +92,7 @@ function planRemarks(plan: RestorePlan, paint: Paint): readonly string[] {
       ...(hint === null || hint === "" ? [] : [`  ${paint("hint:", "yellow")} ${visible(hint)}`]),
     ]),
     ...plan.queues.flatMap((queue) => planNotes(queue, paint)),
+    ...unselectedLines(plan, paint),
     ...leftLines(plan, paint),
   ];
   return lines.length === 0 ? [] : ["", ...lines];
@@ -138,6 +141,12 @@ function leftLines({ left }: RestorePlan, paint: Paint): readonly string[] {
   );
 }
 
+function unselectedLines({ unselected }: RestorePlan, paint: Paint): readonly string[] {
+  if (unselected.length === 0) return [];
+  const names = unselected.map((queue) => nameOf(queue, true)).join(", ");
+  return [`${paint("nothing selected", "dim")} of ${names}`];
+}
+
 export function restoreJson(result: RestoreResult, status: number): unknown {
   const failureJson = (failure: RestoreResult["failure"]) =>
     failure === null ? null : { code: failure.code, message: failure.message, hint: failure.hint ?? null };
@@ -153,6 +162,7 @@ export function restoreJson(result: RestoreResult, status: number): unknown {
       source: { vhost: queue.source.vhost, name: queue.source.name },
       destination: queue.destination,
       messages: queue.messages,
+      held: messagesOf(queue.source),
       from: queue.from,
       ready: queue.declare === null ? queue.initial : null,
       declare: queue.declare !== null,
@@ -161,6 +171,7 @@ export function restoreJson(result: RestoreResult, status: number): unknown {
       notes: queue.notes,
     })),
     left: result.plan.left,
+    unselected: result.plan.unselected.map(({ vhost, name }) => ({ vhost, name })),
     exchanges: result.exchanges,
     bindings: result.bindings,
     queues: result.queues.map((queue) => ({ ...queue, failure: failureJson(queue.failure) })),

@@ -1,3 +1,4 @@
+import type { MessageFilter } from "../ports/message-filter.ts";
 import type { BackupRequest } from "../usecases/backup-types.ts";
 import type { RestoreCommand } from "../usecases/restore-types.ts";
 import type { SurveyRequest } from "../usecases/survey.ts";
@@ -40,10 +41,12 @@ export function backupRequest({ settings, tool }: Session, access: BrokerAccess)
   };
 }
 
-export function restoreCommand(settings: Settings): RestoreCommand {
+export function restoreCommand(settings: Settings, filter: MessageFilter | null): RestoreCommand {
   return {
     backup: settings.id ?? "latest",
     selects: selectorOf(settings),
+    range: rangeOf(settings),
+    filter,
     named: settings.queue.flatMap(({ exact }) =>
       exact === null ? [] : [{ vhost: onlyOne(settings.vhost), name: exact }],
     ),

@@ -16,6 +16,11 @@ export function showRestore(progress: Progress, output: Output): (event: Restore
     if (!isFrequent(event) || throttle.isDue(event.kind + keyOf(event.destination)))
       progress.event(eventJson(event));
     switch (event.kind) {
+      case "selected":
+        verbose(
+          `${visible(event.source.name)}: ${formatCount(event.messages)} of ${formatCounted(event.of, "message")} selected`,
+        );
+        break;
       case "planned":
         progress.expect(
           new Map(event.plan.queues.map((queue) => [keyOf(queue.destination), queue.messages])),
@@ -73,6 +78,8 @@ function finishedLine({
 function eventJson(event: RestoreEvent): Readonly<Record<string, unknown>> {
   const { kind: name } = event;
   switch (event.kind) {
+    case "selected":
+      return { event: name, ...addressOf(event.source), messages: event.messages, of: event.of };
     case "planned":
       return { event: name, backup: event.backup, queues: event.plan.queues.length };
     case "declared":

@@ -89,7 +89,7 @@ export const RESTORE_SETTINGS = {
     value: "condition",
     help: "only messages for which this holds, in CEL, for instance: headers.tenant == 'acme'",
     group: "Messages",
-    commands: ["cat"],
+    commands: ["restore", "cat"],
   },
   fromSeq: {
     kind: "text",
@@ -97,14 +97,14 @@ export const RESTORE_SETTINGS = {
     help: "of each queue the messages from sequence n on, as cat numbers them",
     default: "0",
     group: "Messages",
-    commands: ["cat"],
+    commands: ["restore", "cat"],
   },
   toSeq: {
     kind: "text",
     value: "n",
     help: "of each queue the messages up to sequence n, which belongs to them",
     group: "Messages",
-    commands: ["cat"],
+    commands: ["restore", "cat"],
   },
   body: {
     kind: "text",

@@ -107,7 +107,7 @@ function overflow(
   state: DestinationState,
   context: CheckContext,
 ): Reason[] {
-  const { source, destination, messages } = target;
+  const { destination, messages, bodyBytes } = target;
   const refusal = (what: string): Reason => ({
     code: "overflow",
     message: `${describeQueue(destination)} takes ${what}; its overflow behaviour is ${overflowBehaviour(settings)}`,
@@ -117,7 +117,7 @@ function overflow(
   const wanted = context.initial + messages;
   const maxBytes = queueSetting(settings, "max-length-bytes");
   const there = context.resumed || state.found === null ? 0 : (state.info?.readyBytes ?? 0);
-  const wantedBytes = there + source.bodyBytes;
+  const wantedBytes = there + bodyBytes;
   return [
     ...(maxLength !== null && wanted > maxLength
       ? [refusal(`${maxLength} messages and would get ${wanted}`)]

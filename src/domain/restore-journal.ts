@@ -1,7 +1,7 @@
 import type { QueueAddress, QueueType } from "./queue.ts";
 import type { Route } from "./restore-request.ts";
 
-/** How far the restore of one queue of one backup into one queue came. Message numbers count from the first of the backup. */
+/** How far the restore of one queue of one backup into one queue came. Messages are counted from the first that is wanted. */
 export interface RestoreJournal {
   readonly backup: string;
   /** Without credentials. */
@@ -9,6 +9,8 @@ export interface RestoreJournal {
   readonly source: QueueAddress;
   readonly destination: QueueAddress;
   readonly route: Route;
+  /** Which messages are wanted, see `describeSelection`. */
+  readonly selection: string;
   readonly total: number;
   /** Ready messages in the destination before the first one was sent. */
   readonly initial: number;

@@ -1,10 +1,11 @@
 import type { DestinationState } from "./destination-state.ts";
 import type { Reason } from "./manifest.ts";
+import { describeSelection } from "./message-selection.ts";
 import { describeQueue, type QueueAddress } from "./queue.ts";
 import { checkTarget } from "./restore-checks.ts";
 import { resumePoint, type ResumePoint, type RestoreJournal } from "./restore-journal.ts";
 import type { RestoreRequest, Route } from "./restore-request.ts";
-import type { RestoreTarget, RestoreTargets } from "./restore-targets.ts";
+import { messagesOf, type RestoreTarget, type RestoreTargets } from "./restore-targets.ts";
 
 export interface QueueDeclaration extends QueueAddress {
   readonly durable: boolean;
@@ -15,6 +16,7 @@ export interface QueueDeclaration extends QueueAddress {
 export interface RestorePlan {
   readonly queues: readonly QueuePlan[];
   readonly left: RestoreTargets["left"];
+  readonly unselected: RestoreTargets["unselected"];
   /** Any of them forbids the whole restore. */
   readonly refusals: readonly Reason[];
 }
@@ -27,7 +29,7 @@ export interface QueuePlan extends RestoreTarget {
   readonly declaredBefore: boolean;
   /** Ready messages before the first of this restore, as far as is known now; those of a broken-off attempt not counted. */
   readonly initial: number;
-  /** Messages of the backup that are already there: 0 unless resumed. */
+  /** Wanted messages that are already there: 0 unless resumed. */
   readonly from: number;
   /** Counting could not tell `from`; reading the queue back can. */
   readonly toProve: Extract<ResumePoint, { kind: "unknown" }> | null;
@@ -54,7 +56,7 @@ export function planRestore(
     declared.add(key);
     return plan;
   });
-  return { queues, left: chosen.left, refusals };
+  return { queues, left: chosen.left, unselected: chosen.unselected, refusals };
 }
 
 /** The same for targets that go into the same queue. */
@@ -82,7 +84,7 @@ function planQueue(
     from: point.from,
     toProve: point.toProve,
     duplicates: point.duplicates,
-    notes: [...checked.notes, ...gapNotes(target)],
+    notes: [...selectionNotes(target), ...checked.notes, ...gapNotes(target)],
   };
   return { plan, refused: [...checked.refusals, ...(point.refusal ? [point.refusal] : [])] };
 }
@@ -102,6 +104,9 @@ function whereToGoOn(
   journal: RestoreJournal,
   request: RestoreRequest,
 ): GoingOn {
+  const selection = describeSelection(request);
+  if (journal.selection !== selection)
+    return { ...FRESH, refusal: otherSelection(destination, journal.selection, selection) };
   const point = resumePoint(journal, {
     ready: found?.ready ?? 0,
     consumers: found?.consumers ?? 0,
@@ -112,6 +117,16 @@ function whereToGoOn(
     return { ...FRESH, from: point.confirmed, duplicates: point.duplicates };
   if (point.candidate !== null) return { ...FRESH, from: point.candidate, toProve: point };
   return { ...FRESH, from: point.confirmed, refusal: unknownResume(destination, point) };
+}
+
+/** What is counted in the journal are other messages. */
+function otherSelection(destination: QueueAddress, before: string, now: string): Reason {
+  const all = "all messages";
+  return {
+    code: "other-selection",
+    message: `the broken-off restore of ${describeQueue(destination)} was to restore ${before || all}, this one ${now || all}`,
+    hint: "Resume with the flags of the restore that broke off, or empty the queue and restore without --resume.",
+  };
 }
 
 /** The refusal for a queue of which nobody can tell how far it was restored. */
@@ -136,6 +151,10 @@ function declarationOf({ source, destination }: RestoreTarget): QueueDeclaration
     // Always said: without it the virtual host's default type decides. Brokers take a declaration without it for the same queue.
     arguments: { "x-queue-type": source.type, ...source.arguments },
   };
+}
+
+function selectionNotes({ source, choice, messages }: RestoreTarget): string[] {
+  return choice === null ? [] : [`${messages} of ${messagesOf(source)} messages are selected`];
 }
 
 function gapNotes({ source }: RestoreTarget): string[] {

@@ -1,3 +1,4 @@
+import type { MessageSelection } from "./message-selection.ts";
 import type { QueueMapping } from "./queue-mapping.ts";
 import type { QueueAddress } from "./queue.ts";
 
@@ -10,7 +11,7 @@ import type { QueueAddress } from "./queue.ts";
 export type Route = "fanout" | "default" | "origin";
 
 /** What the operator wants of a restore. */
-export interface RestoreRequest {
+export interface RestoreRequest extends MessageSelection {
   readonly selects: (queue: QueueAddress) => boolean;
   /** Queues asked for by their exact names: each must be in the backup. `vhost` null: in any virtual host. */
   readonly named: readonly { readonly vhost: string | null; readonly name: string }[];

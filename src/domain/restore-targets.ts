@@ -1,5 +1,6 @@
 import { BackupError } from "./errors.ts";
 import type { Manifest, QueueEntry, Reason } from "./manifest.ts";
+import type { MessageChoice } from "./message-choice.ts";
 import { mapQueueName } from "./queue-mapping.ts";
 import { describeQueue, type QueueAddress } from "./queue.ts";
 import type { RestoreRequest } from "./restore-request.ts";
@@ -7,14 +8,19 @@ import type { RestoreRequest } from "./restore-request.ts";
 export interface RestoreTarget {
   readonly source: QueueEntry;
   readonly destination: QueueAddress;
-  /** Messages the backup holds of it. */
+  /** Those of its messages that are wanted; null: all. */
+  readonly choice: MessageChoice | null;
+  /** Wanted messages, and bytes of their bodies. */
   readonly messages: number;
+  readonly bodyBytes: number;
 }
 
 export interface RestoreTargets {
   readonly targets: readonly RestoreTarget[];
   /** In the backup by name only: never read, so there is nothing to restore. */
   readonly left: readonly { readonly queue: QueueAddress; readonly reason: Reason }[];
+  /** In the backup, but none of its messages is wanted. */
+  readonly unselected: readonly QueueAddress[];
   readonly refusals: readonly Reason[];
 }
 
@@ -40,6 +46,7 @@ export function restoreTargets(manifest: Manifest, request: RestoreRequest): Res
   return {
     targets,
     left,
+    unselected: [],
     refusals: [
       ...namedRefusals(manifest, request),
       ...mergeRefusals(targets, request),
@@ -57,8 +64,20 @@ function targetOf(source: QueueEntry, request: RestoreRequest): RestoreTarget {
       vhost: request.toVhost ?? source.vhost,
       name: mapQueueName(source.name, request.mappings),
     },
-    messages: source.content.reduce((sum, range) => sum + range.count, 0),
+    choice: null,
+    messages: messagesOf(source),
+    bodyBytes: source.bodyBytes,
   };
+}
+
+/** Messages the backup holds of a queue, itself or in others. */
+export function messagesOf({ content }: QueueEntry): number {
+  return content.reduce((sum, range) => sum + range.count, 0);
+}
+
+/** Where wanted message number `number`, from 0, stands in the queue of the backup. */
+export function sequenceOf({ choice }: Pick<RestoreTarget, "choice">, number: number): number {
+  return choice === null ? number : choice.sequenceOf(number);
 }
 
 function namedRefusals(manifest: Manifest, request: RestoreRequest): Reason[] {

@@ -19,6 +19,8 @@ const schema: z.ZodType<RestoreJournal & { readonly version: number }> = z.objec
   source: address,
   destination: address,
   route: z.enum(["fanout", "default", "origin"]),
+  // Absent in journals of versions that knew no selection.
+  selection: z.string().default(""),
   total: count,
   initial: count,
   confirmed: count,

@@ -4,15 +4,15 @@ import { differingPart, type ComparisonRules } from "../domain/message-compariso
 import type { MessageRecord } from "../domain/message.ts";
 import type { BrokerInfo, QueueAddress, QueueInfo } from "../domain/queue.ts";
 import { planReading } from "../domain/reading-plan.ts";
+import { sequenceOf, type RestoreTarget } from "../domain/restore-targets.ts";
 import type { RestoreContent } from "./restore-content.ts";
 import type { ReadBack, RestoreCommand, RestoreDeps } from "./restore-types.ts";
 
 /** Messages expected in the destination, one part behind the other. */
-export interface ExpectedPart {
-  readonly source: QueueEntry;
-  /** From the first message of the backup, so many. */
+export type ExpectedPart = Pick<RestoreTarget, "source" | "choice" | "bodyBytes"> & {
+  /** From the first message that is wanted, so many. */
   readonly messages: number;
-}
+};
 
 export interface ReadBackRequest {
   readonly queue: QueueInfo;
@@ -39,7 +39,7 @@ export async function readBack(
   const verdict = planReading(queue, broker, { ...reading.policy, drain: false });
   if (verdict.recipe === null) return { kind: "unread", why: verdict.danger?.message ?? "it cannot be read" };
   const messages = parts.reduce((sum, part) => sum + part.messages, 0);
-  const bodyBytes = parts.reduce((sum, part) => sum + part.source.bodyBytes, 0);
+  const bodyBytes = parts.reduce((sum, part) => sum + part.bodyBytes, 0);
   try {
     await using cursor = await deps.reader.open(destination, verdict.recipe, {
       hold: "until-read",
@@ -108,7 +108,7 @@ export function barelyKnown(queue: QueueAddress, source: QueueEntry): QueueInfo 
 class Comparison {
   readonly #request: ReadBackRequest;
   readonly #segments: AsyncGenerator<Expected, void, undefined>;
-  #current: Expected = { first: 0, records: [] };
+  #current: Expected = NOTHING;
   #at = 0;
   #skip: number;
   #compared = 0;
@@ -134,7 +134,7 @@ class Comparison {
       const record = this.#current.records[this.#at];
       if (record === undefined) return { kind: "differs", sequence: this.#compared, part: "extra" };
       const part = differingPart(record, message, this.#request.rules);
-      if (part !== null) return { kind: "differs", sequence: this.#current.first + this.#at, part };
+      if (part !== null) return { kind: "differs", sequence: this.#sequence(), part };
       this.#at++;
       this.#compared++;
     }
@@ -144,7 +144,7 @@ class Comparison {
   async end(): Promise<ReadBack> {
     if (this.#at === this.#current.records.length) await this.#advance();
     if (this.#at < this.#current.records.length) {
-      return { kind: "differs", sequence: this.#current.first + this.#at, part: "missing" };
+      return { kind: "differs", sequence: this.#sequence(), part: "missing" };
     }
     return { kind: "same", messages: this.#compared };
   }
@@ -153,30 +153,38 @@ class Comparison {
     await this.#segments.return();
   }
 
+  /** Of the message the next one is compared with, in its queue. */
+  #sequence(): number {
+    return sequenceOf(this.#current, this.#current.first + this.#at);
+  }
+
   async #advance(): Promise<void> {
     const next = await this.#segments.next();
-    this.#current = next.done === true ? { first: 0, records: [] } : next.value;
+    this.#current = next.done === true ? NOTHING : next.value;
     this.#at = 0;
   }
 }
 
 interface Expected {
-  /** Number of its first record in the backup's queue. */
+  readonly choice: RestoreTarget["choice"];
+  /** Number of its first record among those that are wanted. */
   readonly first: number;
   /** Never empty. */
   readonly records: readonly MessageRecord[];
 }
 
+const NOTHING: Expected = { choice: null, first: 0, records: [] };
+
 async function* expectedRecords(
   { parts, content }: ReadBackRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Expected, void, undefined> {
-  for (const { source, messages } of parts) {
+  for (const { source, choice, messages } of parts) {
     let first = 0;
-    for await (const all of content.records(source, 0, { signal })) {
+    for await (const all of content.records({ source, choice }, 0, { signal })) {
       const records = all.slice(0, messages - first);
       if (records.length === 0) break;
-      yield { first, records };
+      yield { choice, first, records };
       first += records.length;
     }
   }

@@ -1,7 +1,10 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import type { MessageChoice } from "../domain/message-choice.ts";
 import type { MessageRecord } from "../domain/message.ts";
+import { sequenceOf, type RestoreTarget } from "../domain/restore-targets.ts";
+import { rangeEnd, type SequenceRange } from "../domain/sequence-range.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
@@ -15,6 +18,14 @@ import { parseBackupId } from "../domain/backup-id.ts";
 interface ContentSource {
   readonly store: Pick<Store, "get">;
   readonly codec: Pick<SegmentCodec, "open" | "recycle">;
+}
+
+/** A queue of a backup, and which of its messages are wanted. */
+type WantedMessages = Pick<RestoreTarget, "source" | "choice">;
+
+export interface WantedSegment extends OpenedSegment {
+  /** Place of its first message in the queue; the others follow it when all are wanted. */
+  readonly sequence: number;
 }
 
 /** Records that are handed on at once: few enough to be forgotten again before they grow old. */
@@ -39,17 +50,20 @@ export class RestoreContent {
     };
   }
 
-  runs(queue: QueueEntry, from: number): AsyncGenerator<SegmentRun> {
-    return segmentRuns(this.manifest, queue, from, this.#manifestOf);
+  runs(queue: QueueEntry, range: SequenceRange): AsyncGenerator<SegmentRun> {
+    return segmentRuns(this.manifest, queue, range.from, this.#manifestOf, rangeEnd(range));
   }
 
-  /** The queue's messages from number `from` on. A batch's views are valid until the next one is asked for. Throws as `segments`. */
+  /**
+   * The wanted messages of a queue from number `from` of them on. A batch's views are valid until the next one is asked for. Throws as
+   * `segments`.
+   */
   async *records(
-    queue: QueueEntry,
+    wanted: WantedMessages,
     from: number,
     options: Abortable = {},
   ): AsyncGenerator<readonly MessageRecord[], void, undefined> {
-    for await (const { records, release } of this.segments(queue, from, options)) {
+    for await (const { records, release } of this.segments(wanted, from, options)) {
       let batch: MessageRecord[] = [];
       for (const record of records) {
         batch.push(record);
@@ -62,20 +76,34 @@ export class RestoreContent {
     }
   }
 
-  /**
-   * The same, a segment at a time; all views are valid until `release`. A segment is fetched and checked wholly before its first
-   * message comes out, the next one while this one is in use. Throws ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*.
-   */
-  async *segments(
-    queue: QueueEntry,
+  /** The same, a segment at a time; segments without a wanted message are not read. Throws as `segmentsBetween`. */
+  segments(
+    { source, choice }: WantedMessages,
     from: number,
     options: Abortable = {},
-  ): AsyncGenerator<OpenedSegment, void, undefined> {
-    let ahead: Promise<OpenedSegment> | null = null;
+  ): AsyncGenerator<WantedSegment, void, undefined> {
+    return this.segmentsBetween(
+      source,
+      { from: sequenceOf({ choice }, from), to: null },
+      { ...options, choice },
+    );
+  }
+
+  /**
+   * The messages of a range, a segment at a time; all views are valid until `release`. A segment is fetched and checked wholly before
+   * its first message comes out, the next one while this one is in use. Throws ARCHIVE_DAMAGED, OBJECT_MISSING, TARGET_*.
+   */
+  async *segmentsBetween(
+    queue: QueueEntry,
+    range: SequenceRange,
+    { choice = null, ...options }: Abortable & { readonly choice?: MessageChoice | null } = {},
+  ): AsyncGenerator<WantedSegment, void, undefined> {
+    let ahead: Promise<WantedSegment> | null = null;
     try {
-      for await (const run of this.runs(queue, from)) {
-        const current: Promise<OpenedSegment> | null = ahead;
-        ahead = this.#open(run, options);
+      for await (const run of this.runs(queue, range)) {
+        if (choice !== null && !choice.hasAny(run.sequence, run.count)) continue;
+        const current: Promise<WantedSegment> | null = ahead;
+        ahead = this.#open(run, choice, options);
         // Met when it is its turn; until then its failure must not count as unhandled.
         ahead.catch(() => undefined);
         if (current) yield await current;
@@ -86,39 +114,39 @@ export class RestoreContent {
     }
   }
 
-  async #open(
-    { holder, queue, segment, skip, count }: SegmentRun,
-    options: Abortable,
-  ): Promise<OpenedSegment> {
+  async #open(run: SegmentRun, choice: MessageChoice | null, options: Abortable): Promise<WantedSegment> {
+    const { holder, queue, segment, sequence, count } = run;
     const opened = await openSegment(this.#source, holder, queue, segment, options);
-    if (count === segment.records) return opened;
-    return { ...opened, records: { [Symbol.iterator]: () => slice(opened.records, skip, count) } };
+    if (choice === null && count === segment.records) return { ...opened, sequence };
+    const records = { [Symbol.iterator]: () => wantedRecords(opened.records, run, choice) };
+    return { ...opened, sequence, records };
   }
 }
 
-function* slice(
+function* wantedRecords(
   records: Iterable<MessageRecord>,
-  skip: number,
-  count: number,
+  { sequence, skip, count }: SegmentRun,
+  choice: MessageChoice | null,
 ): Generator<MessageRecord, void, undefined> {
   let at = 0;
   for (const record of records) {
     if (at >= skip + count) return;
-    if (at >= skip) yield record;
+    if (at >= skip && (choice === null || choice.has(sequence + at - skip))) yield record;
     at += 1;
   }
 }
 
-/** Every volume these queues need is there and has its size. Throws ARCHIVE_DAMAGED, TARGET_*. */
+/** Every volume needed for this range of these queues is there and has its size. Throws ARCHIVE_DAMAGED, TARGET_*. */
 export async function checkVolumes(
   store: Pick<Store, "list" | "location">,
   content: RestoreContent,
   queues: readonly QueueEntry[],
+  range: SequenceRange,
   options: Abortable,
 ): Promise<void> {
   const needed = new Map<Manifest, Set<number>>();
   for (const queue of queues) {
-    for await (const { holder, segment } of content.runs(queue, 0)) {
+    for await (const { holder, segment } of content.runs(queue, range)) {
       const volumes = needed.get(holder) ?? new Set();
       needed.set(holder, volumes.add(segment.volume));
     }

@@ -24,7 +24,7 @@ export async function readLaneBack(
         queue: info ?? barelyKnown(destination, source),
         broker: writerOf(prepared.writers, plan).broker,
         before: initial,
-        parts: lane.map((one) => ({ source: one.plan.source, messages: one.plan.messages })),
+        parts: lane.map((one) => one.plan),
         rules: { ...command, route, queueName: name },
         content: prepared.content,
       },

@@ -1,4 +1,5 @@
 import { BackupError } from "../domain/errors.ts";
+import { describeSelection } from "../domain/message-selection.ts";
 import { describeQueue } from "../domain/queue.ts";
 import type { QueuePlan } from "../domain/restore-plan.ts";
 import { JournalKeeper } from "./restore-journal-keeper.ts";
@@ -69,7 +70,7 @@ async function publishOne(
   return publishQueue({ deps, command, plan, writer: writerOf(writers, plan), content, journal }, signal);
 }
 
-async function beginJournal({ deps, prepared }: Execution, plan: QueuePlan): Promise<JournalKeeper> {
+async function beginJournal({ deps, command, prepared }: Execution, plan: QueuePlan): Promise<JournalKeeper> {
   const { destination, from, messages, route } = plan;
   const writer = writerOf(prepared.writers, plan);
   const identity = journalIdentity(prepared.content.manifest.id, writer, plan);
@@ -79,6 +80,7 @@ async function beginJournal({ deps, prepared }: Execution, plan: QueuePlan): Pro
   const keeper = new JournalKeeper(prepared.journals, () => deps.now(), {
     ...identity,
     route,
+    selection: describeSelection(command),
     total: messages,
     initial,
     confirmed: from,

@@ -9,6 +9,7 @@ import type { QueueWriter } from "../ports/queue-writer.ts";
 import { RestoreJournals, type JournalIdentity } from "../repository/restore-journals.ts";
 import { barelyKnown, readBack } from "./read-back.ts";
 import { settledCounts } from "./destination-counts.ts";
+import { chooseMessages } from "./message-choices.ts";
 import { checkVolumes, type RestoreContent } from "./restore-content.ts";
 import { plannedTopology, type VhostTopology } from "./restore-topology.ts";
 import type { RestoreCommand, RestoreDeps } from "./restore-types.ts";
@@ -33,13 +34,14 @@ export interface PreparationContext {
 
 /**
  * Looks at everything a restore depends on and decides it; changes nothing. Proving how far a broken-off restore came reads the queue,
- * which sets the redelivered flag of its messages. Throws ARCHIVE_DAMAGED, NO_QUEUE_SELECTED, and what connecting and asking throw.
+ * which sets the redelivered flag of its messages. Throws ARCHIVE_DAMAGED, NO_QUEUE_SELECTED, NO_MESSAGE_SELECTED, and what connecting and asking throw.
  */
 export async function prepareRestore(context: PreparationContext): Promise<PreparedRestore> {
   const { deps, command, content, writers, signal } = context;
-  const chosen = restoreTargets(content.manifest, command);
-  const sources = chosen.targets.map((target) => target.source);
-  await checkVolumes(deps.store, content, sources, { signal });
+  const targets = restoreTargets(content.manifest, command);
+  const sources = targets.targets.map((target) => target.source);
+  await checkVolumes(deps.store, content, sources, command.range, { signal });
+  const chosen = await chooseMessages({ deps, command, content, signal }, targets);
   for (const vhost of new Set(chosen.targets.map((target) => target.destination.vhost))) {
     writers.set(vhost, await deps.openWriter(vhost, { signal }));
   }
@@ -146,7 +148,7 @@ async function disproof(
       queue: state?.info ?? barelyKnown(plan.destination, plan.source),
       broker: writerOf(writers, plan).broker,
       before: plan.initial,
-      parts: [{ source: plan.source, messages: plan.from }],
+      parts: [{ ...plan, messages: plan.from }],
       rules,
       content,
     },

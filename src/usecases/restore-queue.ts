@@ -3,6 +3,7 @@ import type { MessageRecord } from "../domain/message.ts";
 import { editedProperties, isCopied, isExpiring, isPersistent } from "../domain/outgoing.ts";
 import { describeQueue } from "../domain/queue.ts";
 import type { QueuePlan } from "../domain/restore-plan.ts";
+import { sequenceOf } from "../domain/restore-targets.ts";
 import type { OutgoingMessage, QueuePublication, QueueWriter } from "../ports/queue-writer.ts";
 import type { RestoreContent } from "./restore-content.ts";
 import type { JournalKeeper } from "./restore-journal-keeper.ts";
@@ -19,7 +20,7 @@ export interface QueueRestore {
 
 /** How far one queue came. */
 export interface Published {
-  /** Counted from the first message of the backup. */
+  /** Counted from the first message that is to be restored. */
   readonly confirmed: number;
   readonly bodyBytes: number;
   readonly latency: QueuePublication["confirmLatency"];
@@ -110,7 +111,7 @@ class Sending {
 
   async run(signal: AbortSignal): Promise<void> {
     const { plan, content } = this.#restore;
-    for await (const { records, release } of content.segments(plan.source, plan.from, { signal })) {
+    for await (const { records, release } of content.segments(plan, plan.from, { signal })) {
       signal.throwIfAborted();
       for (const batch of batches(this.#outgoing(records))) await this.#send(batch, signal);
       this.#unconfirmed.push({ upTo: this.#published, release });
@@ -147,16 +148,16 @@ class Sending {
   }
 
   *#outgoing(records: Iterable<MessageRecord>): Generator<OutgoingMessage, void, undefined> {
-    let sequence = this.#published;
-    for (const record of records) yield this.#edited(record, sequence++);
+    let number = this.#published;
+    for (const record of records) yield this.#edited(record, number++);
   }
 
-  #edited(record: MessageRecord, sequence: number): OutgoingMessage {
+  #edited(record: MessageRecord, number: number): OutgoingMessage {
     const { command, plan } = this.#restore;
     const { exchange, routingKey, body } = record;
     const properties = editedProperties(record, command);
     if (plan.route === "default" && !command.accept.has("cc") && isCopied(properties)) {
-      const what = `message ${sequence + 1} of ${describeQueue(plan.source)}`;
+      const what = `message ${sequenceOf(plan, number) + 1} of ${describeQueue(plan.source)}`;
       throw new BackupError(
         "RESTORE_REFUSED",
         `${what} has a CC or BCC header, by which it may reach other queues too`,

@@ -5,6 +5,7 @@ import type { ReadingPolicy } from "../domain/reading-recipe.ts";
 import type { RestorePlan } from "../domain/restore-plan.ts";
 import type { RestoreRequest } from "../domain/restore-request.ts";
 import type { BrokerDirectory } from "../ports/broker-directory.ts";
+import type { MessageFilter } from "../ports/message-filter.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
 import type { QueueWriter } from "../ports/queue-writer.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
@@ -31,6 +32,7 @@ export interface RestoreDeps {
 export interface RestoreCommand extends RestoreRequest {
   /** An id, the beginning of one, or "latest". */
   readonly backup: string;
+  readonly filter: MessageFilter | null;
   readonly dryRun: boolean;
   /** Queues restored at once. */
   readonly parallel: number;
@@ -64,11 +66,11 @@ export interface RestoredQueue {
   readonly outcome: "restored" | "failed" | "interrupted" | "not-begun";
   readonly failure: BackupError | null;
   readonly declared: boolean;
-  /** Messages the backup holds of it. */
+  /** Messages the backup holds of it, as far as they are selected. */
   readonly messages: number;
   /** Of those, there before: what a resumed restore did not send again. */
   readonly before: number;
-  /** Counted from the first message of the backup; the broker has all up to here. */
+  /** Counted from the first of them; the broker has all up to here. */
   readonly confirmed: number;
   /** Bytes of the bodies sent by this run. */
   readonly bodyBytes: number;
@@ -94,6 +96,13 @@ export type ReadBack =
   | { readonly kind: "unread"; readonly why: string };
 
 export type RestoreEvent =
+  | {
+      readonly kind: "selected";
+      readonly source: QueueAddress;
+      readonly messages: number;
+      /** How many the backup holds of it. */
+      readonly of: number;
+    }
   | { readonly kind: "planned"; readonly backup: string; readonly plan: RestorePlan }
   | { readonly kind: "declared"; readonly what: string }
   | {
@@ -106,7 +115,7 @@ export type RestoreEvent =
       readonly kind: "queue-progress";
       readonly destination: QueueAddress;
       readonly messages: number;
-      /** Both count from the first message of the backup. */
+      /** Both count from the first message that is to be restored. */
       readonly published: number;
       readonly confirmed: number;
       readonly bodyBytes: number;

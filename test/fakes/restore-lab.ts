@@ -2,6 +2,7 @@ import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
 import type { Definitions } from "../../src/domain/definitions.ts";
 import type { Manifest } from "../../src/domain/manifest.ts";
 import type { MessageRecord } from "../../src/domain/message.ts";
+import { ALL_MESSAGES } from "../../src/domain/sequence-range.ts";
 import type { OutgoingMessage } from "../../src/ports/queue-writer.ts";
 import { createCatalog, type Catalog } from "../../src/repository/catalog.ts";
 import { restore } from "../../src/usecases/restore.ts";
@@ -88,6 +89,8 @@ export async function restoreLab(
 export const COMMAND: RestoreCommand = {
   backup: "latest",
   selects: () => true,
+  range: ALL_MESSAGES,
+  filter: null,
   named: [],
   mappings: [],
   toVhost: null,

@@ -7,7 +7,7 @@ import { restoreCommand } from "../requests.ts";
 import { showRestore } from "../restore-progress.ts";
 import { restoreStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireRestore } from "../wiring.ts";
+import { wireFilter, wireRestore } from "../wiring.ts";
 
 export const restore: RunCommand = async (session) => {
   const { output, settings } = session;
@@ -24,7 +24,8 @@ export const restore: RunCommand = async (session) => {
 
 async function putBack(session: Session): Promise<RestoreResult> {
   const { settings, output, signal } = session;
+  const filter = await wireFilter(session);
   using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel }, signal);
   await using wired = await wireRestore(session, showRestore(progress, output));
-  return await restoreBackup(wired.deps, restoreCommand(settings), signal);
+  return await restoreBackup(wired.deps, restoreCommand(settings, filter), signal);
 }

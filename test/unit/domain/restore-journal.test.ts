@@ -63,6 +63,7 @@ function point(
     source: { vhost: "/", name: "q" },
     destination: { vhost: "/", name: "q" },
     route: "fanout",
+    selection: "",
     total: 1000,
     initial: 0,
     confirmed: 400,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Manifest, QueueEntry } from "../../../src/domain/manifest.ts";
+import { MessageChoice } from "../../../src/domain/message-choice.ts";
 import { parseQueueMapping } from "../../../src/domain/queue-mapping.ts";
 import type { QueueInfo } from "../../../src/domain/queue.ts";
 import type { RestoreJournal } from "../../../src/domain/restore-journal.ts";
@@ -7,6 +8,7 @@ import type { DestinationState } from "../../../src/domain/destination-state.ts"
 import { planRestore, type RestorePlan } from "../../../src/domain/restore-plan.ts";
 import type { RestoreRequest } from "../../../src/domain/restore-request.ts";
 import { restoreTargets } from "../../../src/domain/restore-targets.ts";
+import { ALL_MESSAGES } from "../../../src/domain/sequence-range.ts";
 
 describe("restore plan", () => {
   it("restores into an empty queue that exists, declaring nothing", () => {
@@ -187,6 +189,39 @@ describe("restore plan", () => {
     expect(accepted.queues).toMatchObject([{ from: 40, duplicates: 50, toProve: null }]);
   });
 
+  it("resumes only what the journal counts: the same selection of messages", () => {
+    const where = { filter: { text: "true" }, range: { from: 3, to: null } };
+    const selection = "--from-seq 3 --where 'true'";
+    const state = (more: Partial<RestoreJournal>): DestinationState => ({
+      ...there({ ready: 20 }),
+      journal: journal({ confirmed: 20, limit: 30, ...more }),
+    });
+    const other = plan([queue("q")], { resume: true }, [state({ selection })]);
+    expect(other.refusals).toMatchObject([
+      {
+        code: "other-selection",
+        message: expect.stringContaining(`was to restore ${selection}, this one all messages`) as string,
+      },
+    ]);
+    expect(codes(plan([queue("q")], { resume: true, ...where }, [state({})]))).toEqual(["other-selection"]);
+    const same = plan([queue("q")], { resume: true, ...where }, [state({ selection })]);
+    expect(same).toMatchObject({ refusals: [], queues: [{ from: 20 }] });
+  });
+
+  it("counts and weighs what is selected, not all the backup holds", () => {
+    const chosen = restoreTargets(manifest([queue("q")]), asked({}));
+    const choice = new MessageChoice(100);
+    for (const sequence of [4, 90]) choice.add(sequence, 7);
+    const targets = chosen.targets.map((target) => ({ ...target, choice, messages: 2, bodyBytes: 14 }));
+    const limits = (args: Readonly<Record<string, number>>): RestorePlan =>
+      planRestore({ ...chosen, targets }, [there({}, { arguments: args })], asked({}));
+    const fitting = limits({ "x-max-length": 2, "x-max-length-bytes": 14 });
+    expect(fitting.refusals).toEqual([]);
+    expect(fitting.queues[0]?.notes).toContain("2 of 100 messages are selected");
+    expect(codes(limits({ "x-max-length": 1 }))).toEqual(["overflow"]);
+    expect(codes(limits({ "x-max-length-bytes": 13 }))).toEqual(["overflow"]);
+  });
+
   it("does not resume what it has no journal of", () => {
     expect(plan([queue("q")], { resume: true }, [there({ ready: 5 })]).refusals).toMatchObject([
       { code: "not-empty", hint: expect.stringContaining("--state-dir") as string },
@@ -209,8 +244,15 @@ function plan(
   request: Partial<RestoreRequest>,
   states: readonly DestinationState[],
 ): RestorePlan {
-  const asked: RestoreRequest = {
+  const wanted = asked(request);
+  return planRestore(restoreTargets(manifest(queues), wanted), states, wanted);
+}
+
+function asked(request: Partial<RestoreRequest>): RestoreRequest {
+  return {
     selects: () => true,
+    range: ALL_MESSAGES,
+    filter: null,
     named: [],
     mappings: [],
     toVhost: null,
@@ -223,7 +265,6 @@ function plan(
     accept: new Set(),
     ...request,
   };
-  return planRestore(restoreTargets(manifest(queues), asked), states, asked);
 }
 
 function codes({ refusals }: RestorePlan): string[] {
@@ -270,6 +311,7 @@ function journal(more: Partial<RestoreJournal>): RestoreJournal {
     source: { vhost: "/", name: "q" },
     destination: { vhost: "/", name: "q" },
     route: "fanout",
+    selection: "",
     total: 100,
     initial: 0,
     confirmed: 0,

@@ -9,6 +9,7 @@ const JOURNAL: RestoreJournal = {
   source: { vhost: "/", name: "../q" },
   destination: { vhost: "/", name: "../q" },
   route: "fanout",
+  selection: "--from-seq 3",
   total: 10,
   initial: 1,
   confirmed: 2,
@@ -21,6 +22,18 @@ const JOURNAL: RestoreJournal = {
 };
 
 describe("restore journals", () => {
+  it("of versions that knew no selection are of all messages", async () => {
+    const store = memoryStore();
+    const journals = new RestoreJournals(store);
+    await journals.save(JOURNAL);
+    for (const [key, { bytes, modifiedAt }] of store.objects) {
+      const text = bytes.toString().replace(/ *"selection": ".*",\n/, "");
+      expect(text).not.toContain("selection");
+      store.objects.set(key, { bytes: Buffer.from(text), modifiedAt });
+    }
+    expect(await journals.load(JOURNAL)).toEqual({ ...JOURNAL, selection: "" });
+  });
+
   it("give back what was saved last, and nothing once removed", async () => {
     const store = memoryStore();
     const journals = new RestoreJournals(store);
