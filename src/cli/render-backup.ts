@@ -1,3 +1,5 @@
+import { derivedOf } from "../domain/derived-measures.ts";
+import { holdingOf } from "../domain/holdings.ts";
 import type { Manifest, Measures, QueueEntry } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupResult } from "../usecases/backup-types.ts";
@@ -40,9 +42,10 @@ export function warningLines(warnings: readonly string[], paint: Paint): readonl
   return warnings.map((warning) => `${paint("warning:", "yellow")} ${visible(warning)}`);
 }
 
-/** Of a manifest, for `full` and `show`. */
+/** Of a manifest, for `full` and `show`. What is kept from other backups is told where there is any. */
 export function queueTable(queues: readonly QueueEntry[], paint: Paint): readonly string[] {
   const withVhost = severalVhosts(queues);
+  const withKept = queues.some((queue) => holdingOf(queue).kept > 0);
   const [title, ...lines] = formatTable(
     [
       ...(withVhost ? [{ title: "VHOST" }] : []),
@@ -50,6 +53,12 @@ export function queueTable(queues: readonly QueueEntry[], paint: Paint): readonl
       { title: "TYPE" },
       { title: "OUTCOME" },
       { title: "MESSAGES", align: "right" },
+      ...(withKept
+        ? ([
+            { title: "OWN", align: "right" },
+            { title: "KEPT", align: "right" },
+          ] as const)
+        : []),
       { title: "BODIES", align: "right" },
       { title: "HELD", align: "right" },
     ],
@@ -59,11 +68,17 @@ export function queueTable(queues: readonly QueueEntry[], paint: Paint): readonl
       queue.type,
       queue.outcome,
       queue.outcome === "skipped" ? "-" : formatCount(queue.messages),
+      ...(withKept ? holdingCells(queue) : []),
       queue.outcome === "skipped" ? "-" : formatBytes(queue.bodyBytes),
       queue.holdMs === null ? "-" : formatDuration(queue.holdMs),
     ]),
   );
   return title === undefined ? [] : [paint(title, "dim"), ...lines];
+}
+
+function holdingCells(queue: QueueEntry): readonly string[] {
+  const { own, kept } = holdingOf(queue);
+  return queue.outcome === "skipped" ? ["-", "-"] : [formatCount(own), formatCount(kept)];
 }
 
 /** Skips with their reasons and hints, gaps, notes. Empty, or begins with an empty line. */
@@ -111,21 +126,18 @@ export function grouped(
 }
 
 export function measureLines(measures: Measures): readonly string[] {
-  const { messages, bodyBytes, plainBytes, storedBytes, totalMs, readMs, shipMs, longestHoldMs } = measures;
+  const { messages, bodyBytes, storedBytes, totalMs, readMs, shipMs, longestHoldMs } = measures;
+  const { ratio, storageUse } = derivedOf(measures);
   const seconds = Math.max(totalMs, 1) / 1000;
-  const ratio = storedBytes === 0 ? "" : `, ratio ${(plainBytes / storedBytes).toFixed(1)}`;
   const lost =
     measures.lostMessages === 0
       ? "none lost"
       : `${formatCount(measures.lostMessages)} of ${formatCount(measures.knownMessages)} known are not in it (${formatPercent(measures.lossRate)})`;
-  const part =
-    measures.targetBytes === null
-      ? ""
-      : ` (${formatPercent(storedBytes / measures.targetBytes)} of the target)`;
+  const part = storageUse === null ? "" : ` (${formatPercent(storageUse)} of the target)`;
   return [
     `${formatCounted(messages, "message")}, ${formatBytes(bodyBytes)} of bodies; ${lost}`,
-    `stored ${formatBytes(storedBytes)}${part}${ratio}`,
-    `took ${formatDuration(totalMs)} (read ${formatDuration(readMs)}, ship ${formatDuration(shipMs)}), ${formatCount(messages / seconds)} messages/s, ${formatBytes(bodyBytes / seconds)}/s; longest hold ${formatDuration(longestHoldMs)}`,
+    `stored ${formatBytes(storedBytes)}${part}${ratio === null ? "" : `, ratio ${ratio.toFixed(1)}`}`,
+    `took ${formatDuration(totalMs)} (read ${formatDuration(readMs)}, ship ${formatDuration(shipMs)}), ${formatCount(messages / seconds)} messages/s, ${formatBytes(Math.round(bodyBytes / seconds))}/s; longest hold ${formatDuration(longestHoldMs)}`,
   ];
 }
 
@@ -150,8 +162,10 @@ export function backupJson(result: BackupResult, locations: readonly string[], s
 function withoutTables(manifest: Manifest): unknown {
   return {
     ...manifest,
+    measures: { ...manifest.measures, ...derivedOf(manifest.measures) },
     queues: manifest.queues.map(({ segments, index, content, ...queue }) => ({
       ...queue,
+      ...holdingOf({ content }),
       segments: segments.length,
       ranges: content.length,
       indexed: index.length > 0,

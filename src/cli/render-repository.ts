@@ -1,56 +1,14 @@
 import type { Finding } from "../domain/findings.ts";
+import { derivedOf } from "../domain/derived-measures.ts";
+import { holdingOf, keptFrom } from "../domain/holdings.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import type { Listing } from "../usecases/list.ts";
+import type { ShownBackup } from "../usecases/show.ts";
 import type { VerifyResult } from "../usecases/verify.ts";
 import { measureLines, nameOf, queueRemarks, queueTable } from "./render-backup.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted, formatTime } from "./units.ts";
 
-export function listingLines({ backups, damaged, location }: Listing, paint: Paint): readonly string[] {
-  const [title, ...lines] = formatTable(
-    [
-      { title: "ID" },
-      { title: "KIND" },
-      { title: "FINISHED" },
-      { title: "SET" },
-      { title: "QUEUES", align: "right" },
-      { title: "MESSAGES", align: "right" },
-      { title: "BODIES", align: "right" },
-      { title: "STORED", align: "right" },
-      { title: "" },
-    ],
-    backups.map(({ id, kind, finishedAt, set, queues, messages, bodyBytes, storedBytes }) => [
-      id,
-      kind,
-      formatTime(new Date(finishedAt)),
-      visible(set),
-      formatCount(queues.complete + queues.partial + queues.skipped),
-      formatCount(messages),
-      formatBytes(bodyBytes),
-      formatBytes(storedBytes),
-      [
-        ...(queues.partial === 0 ? [] : [`${queues.partial} partial`]),
-        ...(queues.skipped === 0 ? [] : [`${queues.skipped} skipped`]),
-      ].join(", "),
-    ]),
-  );
-  const broken = damaged.map(
-    ({ id, damage }) => `${paint("damaged", "red")} ${id}: ${visible(damage.message)}`,
-  );
-  if (title === undefined && broken.length === 0) return [`no backups at ${visible(location)}`];
-  return [...(title === undefined ? [] : [paint(title, "dim"), ...lines]), ...broken];
-}
-
-export function listingJson({ location, repositoryId, backups, damaged }: Listing): unknown {
-  return {
-    location,
-    repositoryId,
-    backups,
-    damaged: damaged.map(({ id, damage }) => ({ id, code: damage.code, message: damage.message })),
-  };
-}
-
-export function backupDetails(manifest: Manifest, paint: Paint): readonly string[] {
+export function backupDetails({ manifest, marked }: ShownBackup, paint: Paint): readonly string[] {
   const { id, kind, base, set, startedAt, finishedAt, drain, broker, queues, volumes, tool } = manifest;
   const facts = formatTable(
     [{ title: "" }, { title: "" }],
@@ -66,6 +24,7 @@ export function backupDetails(manifest: Manifest, paint: Paint): readonly string
         ),
       ],
       ...(broker.management ? [] : [["mode", "AMQP only: types as told, no exchanges and bindings"]]),
+      ...(marked ? [["marked", "no policy removes it"]] : []),
       ["volumes", formatCounted(volumes.length, "volume")],
       ["made by", visible(`${tool.name} ${tool.version}, format ${manifest.format}`)],
     ],
@@ -76,9 +35,34 @@ export function backupDetails(manifest: Manifest, paint: Paint): readonly string
     "",
     ...queueTable(queues, paint),
     ...queueRemarks(queues, paint),
+    ...keptLines(manifest, paint),
     "",
     ...measureLines(manifest.measures),
   ];
+}
+
+/** The manifest, and what follows from it. */
+export function backupDetailsJson({ manifest, marked }: ShownBackup): unknown {
+  return {
+    ...manifest,
+    marked,
+    queues: manifest.queues.map((queue) => ({ ...queue, ...holdingOf(queue) })),
+    measures: { ...manifest.measures, ...derivedOf(manifest.measures) },
+    keepsFrom: keptFrom(manifest),
+  };
+}
+
+/** The backups this one needs. Empty, or begins with an empty line. */
+function keptLines(manifest: Manifest, paint: Paint): readonly string[] {
+  const [title, ...lines] = formatTable(
+    [{ title: "KEEPS FROM" }, { title: "QUEUES", align: "right" }, { title: "MESSAGES", align: "right" }],
+    keptFrom(manifest).map(({ backup, queues, messages }) => [
+      backup,
+      formatCount(queues),
+      formatCount(messages),
+    ]),
+  );
+  return title === undefined ? [] : ["", paint(title, "dim"), ...lines];
 }
 
 export function verifyLines(

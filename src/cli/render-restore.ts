@@ -52,9 +52,7 @@ export function restoreLines(result: RestoreResult, paint: Paint): readonly stri
       queue.latency === null ? "-" : formatDuration(queue.latency.p99),
     ]),
   );
-  const sent = result.queues.reduce((sum, queue) => sum + queue.confirmed - queue.before, 0);
-  const bytes = result.queues.reduce((sum, queue) => sum + queue.bodyBytes, 0);
-  const ms = Math.max(1, result.finishedAt.getTime() - result.startedAt.getTime());
+  const { messages, bodyBytes, latencyMs, messagesPerSecond, bodyBytesPerSecond } = restoreMeasures(result);
   const declared = result.queues.filter((queue) => queue.declared).length;
   const remarks = [
     ...result.queues.flatMap((queue) => queueRemarks(queue, paint)),
@@ -67,13 +65,32 @@ export function restoreLines(result: RestoreResult, paint: Paint): readonly stri
     ...(title === undefined ? [] : [paint(title, "dim"), ...lines]),
     ...(remarks.length === 0 ? [] : ["", ...remarks]),
     "",
-    `${formatCounted(sent, "message")} published and confirmed, ${formatBytes(bytes)} of bodies, in ${formatDuration(ms)} (${formatCount((sent / ms) * 1000)} messages/s)`,
+    `${formatCounted(messages, "message")} published and confirmed, ${formatBytes(bodyBytes)} of bodies, in ${formatDuration(latencyMs)} (${formatCount(messagesPerSecond)} messages/s, ${formatBytes(bodyBytesPerSecond)}/s)`,
     ...(declared + result.exchanges.length + result.bindings === 0
       ? []
       : [
           `declared ${formatCounted(declared, "queue")}, ${formatCounted(result.exchanges.length, "exchange")}, ${formatCounted(result.bindings, "binding")}`,
         ]),
   ];
+}
+
+/** Of all queues together. Latency: fetch, publish and confirm of all there was; of single confirms the slowest queue's. */
+function restoreMeasures({ queues, startedAt, finishedAt }: RestoreResult) {
+  const messages = queues.reduce((sum, queue) => sum + queue.confirmed - queue.before, 0);
+  const bodyBytes = queues.reduce((sum, queue) => sum + queue.bodyBytes, 0);
+  const latencyMs = Math.max(1, finishedAt.getTime() - startedAt.getTime());
+  const latencies = queues.flatMap(({ latency }) => (latency === null ? [] : [latency]));
+  const slowest = (of: (latency: { p50: number; p99: number }) => number): number | null =>
+    latencies.length === 0 ? null : Math.max(...latencies.map(of));
+  return {
+    messages,
+    bodyBytes,
+    latencyMs,
+    confirmP50Ms: slowest(({ p50 }) => p50),
+    confirmP99Ms: slowest(({ p99 }) => p99),
+    messagesPerSecond: (messages * 1000) / latencyMs,
+    bodyBytesPerSecond: Math.round((bodyBytes * 1000) / latencyMs),
+  };
 }
 
 /** Only what is not as it was asked for. */
@@ -175,6 +192,7 @@ export function restoreJson(result: RestoreResult, status: number): unknown {
     exchanges: result.exchanges,
     bindings: result.bindings,
     queues: result.queues.map((queue) => ({ ...queue, failure: failureJson(queue.failure) })),
+    measures: restoreMeasures(result),
     failure: failureJson(result.failure),
   };
 }

@@ -34,6 +34,15 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(minutes / 60)} h ${pad(minutes % 60)} m`;
 }
 
+/** "40 s", "5 m", "3 h", "12 d": how long ago something was; "in 3 h" what is still to come. */
+export function formatAge(ms: number): string {
+  if (ms < 0) return `in ${formatAge(-ms)}`;
+  if (ms < 60_000) return `${Math.floor(ms / 1000)} s`;
+  if (ms < 3_600_000) return `${Math.floor(ms / 60_000)} m`;
+  if (ms < 48 * 3_600_000) return `${Math.floor(ms / 3_600_000)} h`;
+  return `${formatCount(Math.floor(ms / 86_400_000))} d`;
+}
+
 /** "12 %", "0.5 %" of a part of one. Never "0 %" of something, nor "100 %" of less than all. */
 export function formatPercent(part: number): string {
   const percent = part * 100;
@@ -49,9 +58,12 @@ export function formatTime(time: Date): string {
   return `${day} ${clock} ${zoneOf(time)}`;
 }
 
+/** Costs far more to make than to use. */
+const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+
 /** The zone's short name, or its offset where it has none. */
 function zoneOf(time: Date): string {
-  const parts = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" }).formatToParts(time);
+  const parts = ZONE.formatToParts(time);
   return parts.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
 }
 

@@ -75,6 +75,15 @@ function dateOf(moment: string): Date {
 
 /** The 30th of February is not a moment. */
 function isMoment(text: string): boolean {
-  const date = dateOf(text);
-  return !Number.isNaN(date.getTime()) && formatMoment(date) === text;
+  const [year, month, day] = [digits(text, 0, 4), digits(text, 4, 6), digits(text, 6, 8)];
+  const [hour, minute, second] = [digits(text, 9, 11), digits(text, 11, 13), digits(text, 13, 15)];
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
+  const days = month === 2 && leap ? 29 : (DAYS[month - 1] ?? 0);
+  return day >= 1 && day <= days && hour < 24 && minute < 60 && second < 60;
+}
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+function digits(text: string, from: number, to: number): number {
+  return Number(text.slice(from, to));
 }

@@ -26,6 +26,9 @@ export interface Manifest {
   readonly measures: Measures;
 }
 
+/** A manifest without what grows with the number of queues and their messages. */
+export type ManifestFrame = Omit<Manifest, "queues" | "definitions" | "volumes" | "index">;
+
 export interface ManifestBroker {
   readonly product: string;
   readonly version: string;

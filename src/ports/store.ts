@@ -27,8 +27,8 @@ export interface GetOptions extends Abortable {
 /**
  * One target: where objects are kept under slash-separated keys.
  * - put is all or nothing: when it resolves the object is durable and visible whole; when it rejects, nothing of it is visible.
- * - get, list and delete of what is not there: OBJECT_MISSING from get; an empty list; delete resolves.
- * - list gives every object below the prefix, keys ascending by code unit.
+ * - get, list, keys and delete of what is not there: OBJECT_MISSING from get; nothing from list and keys; delete resolves.
+ * - list gives every object below the prefix, keys ascending by code unit; keys the same without what costs a look at each object.
  * - Failures: TARGET_MISSING, TARGET_REFUSED (permission, read-only), TARGET_FULL, TARGET_FAILED (all else). A store does not retry;
  *   that is a wrapper's work.
  */
@@ -38,6 +38,7 @@ export interface Store {
   put(key: string, body: ObjectBody, options?: PutOptions): Promise<void>;
   get(key: string, options?: GetOptions): AsyncIterable<Uint8Array>;
   list(prefix: string, options?: Abortable): AsyncIterable<ObjectInfo>;
+  keys(prefix: string, options?: Abortable): AsyncIterable<string>;
   delete(key: string, options?: Abortable): Promise<void>;
   /** Total and free bytes where keeping happens; null where that cannot be told. */
   capacity(options?: Abortable): Promise<{ readonly totalBytes: number; readonly freeBytes: number } | null>;

@@ -47,13 +47,34 @@ export async function* readFolders(
   if (id !== null) yield toFolder(id, objects);
 }
 
-/** The ids of all committed backups, oldest first. */
-export async function committedIds(store: Pick<Store, "list">, options: Abortable = {}): Promise<BackupId[]> {
+/** A backup that exists, and whether a mark protects it. */
+export interface CommittedBackup {
+  readonly id: BackupId;
+  readonly marked: boolean;
+}
+
+/** All committed backups, oldest first. */
+export async function committedBackups(
+  store: Pick<Store, "keys">,
+  options: Abortable = {},
+): Promise<readonly CommittedBackup[]> {
   const ids: BackupId[] = [];
-  for await (const folder of readFolders(store, options)) {
-    if (folder.committed) ids.push(folder.id);
+  const marked = new Set<string>();
+  for await (const key of store.keys(BACKUPS, options)) {
+    const [folder = "", name, ...deeper] = key.slice(BACKUPS.length).split("/");
+    if (deeper.length > 0 || !isBackupId(folder)) continue;
+    if (name === MANIFEST_NAME) ids.push(folder);
+    if (name === MARK_NAME) marked.add(folder);
   }
-  return ids.toSorted(compareBackupIds);
+  return ids.toSorted(compareBackupIds).map((id) => ({ id, marked: marked.has(id) }));
+}
+
+/** Their ids, oldest first. */
+export async function committedIds(
+  store: Pick<Store, "keys">,
+  options: Abortable = {},
+): Promise<readonly BackupId[]> {
+  return (await committedBackups(store, options)).map(({ id }) => id);
 }
 
 function toFolder(id: BackupId, objects: BackupFolder["objects"]): BackupFolder {

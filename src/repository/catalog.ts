@@ -6,13 +6,22 @@ import {
   parseBackupId,
   type BackupId,
 } from "../domain/backup-id.ts";
+import { outlineOf, type BackupOutline } from "../domain/backup-outline.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
 import { FORMAT, type Manifest } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { backupKey, BEGUN_NAME, committedIds, folderPrefix, MANIFEST_NAME } from "./backup-folder.ts";
+import {
+  backupKey,
+  BEGUN_NAME,
+  committedBackups,
+  committedIds,
+  folderPrefix,
+  MANIFEST_NAME,
+} from "./backup-folder.ts";
 import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
+import { OutlineScanner } from "./outline-scanner.ts";
 import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
 import { damaged, encodeDocument, MAX_DOCUMENT_BYTES } from "./sealed-document.ts";
 
@@ -22,9 +31,15 @@ export interface DamagedManifest {
   readonly damage: BackupError;
 }
 
+/** One of a listing. Marked: no policy may remove it. */
+export type ListedBackup = (BackupOutline | DamagedManifest) & { readonly marked: boolean };
+
 export type ClaimRequest = { readonly now: Date } & (
   { readonly kind: "full"; readonly base: null } | { readonly kind: "incremental"; readonly base: BackupId }
 );
+
+/** Manifests read at once for a listing. */
+const READ_AT_ONCE = 16;
 
 /** How many seconds ahead a free id is looked for. */
 const CLAIM_TRIES = 60;
@@ -56,12 +71,24 @@ export async function readManifest(
   throw damaged(key, `it is the manifest of ${manifest.id}`);
 }
 
+/** Throws as `readManifest`. What the scanner has doubts about is read again as a whole. */
+async function readOutline(
+  store: Pick<Store, "get">,
+  id: BackupId,
+  options: Abortable,
+): Promise<BackupOutline> {
+  const scanner = new OutlineScanner();
+  for await (const part of store.get(backupKey(id, MANIFEST_NAME), options)) scanner.add(part);
+  const outline = scanner.finish();
+  return outline?.id === id ? outline : outlineOf(await readManifest(store, id, options));
+}
+
 /**
  * An id, the unambiguous beginning of one (or of its last part), or "latest". Throws BACKUP_MISSING, BACKUP_AMBIGUOUS.
  * The latest may be damaged: it is not for this function to choose an older one.
  */
 export async function resolveBackup(
-  store: Pick<Store, "list" | "location">,
+  store: Pick<Store, "keys" | "location">,
   text: string,
   options: Abortable = {},
 ): Promise<BackupId> {
@@ -187,25 +214,39 @@ export class Catalog {
   /** Every committed backup, oldest first. */
   async *list(options: Abortable = {}): AsyncGenerator<Manifest | DamagedManifest> {
     for (const id of await committedIds(this.store, options)) {
-      const entry = await this.#entry(id, options);
+      const entry = await orDamage(id, async () => readManifest(this.store, id, options));
       if (entry !== null) yield entry;
     }
+  }
+
+  /**
+   * What a listing tells of every committed backup, oldest first: several are read at once, and nothing that grows with their queues is
+   * kept. Each has its checksum; what its queues hold is not looked at.
+   */
+  async outlines(options: Abortable = {}): Promise<readonly ListedBackup[]> {
+    const backups = await committedBackups(this.store, options);
+    const found: (ListedBackup | null)[] = backups.map(() => null);
+    const waiting = backups.entries();
+    let failed = false;
+    const reader = async (): Promise<void> => {
+      for (const [at, { id, marked }] of waiting) {
+        if (failed) return;
+        try {
+          const entry = await orDamage(id, async () => readOutline(this.store, id, options));
+          found[at] = entry && { ...entry, marked };
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: READ_AT_ONCE }, reader));
+    return found.filter((entry) => entry !== null);
   }
 
   /** See `resolveBackup`. */
   resolve(text: string, options: Abortable = {}): Promise<BackupId> {
     return resolveBackup(this.store, text, options);
-  }
-
-  async #entry(id: BackupId, options: Abortable): Promise<Manifest | DamagedManifest | null> {
-    try {
-      return await readManifest(this.store, id, options);
-    } catch (error) {
-      // Removed since it was listed.
-      if (hasCode(error, "OBJECT_MISSING")) return null;
-      if (hasCode(error, "MANIFEST_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };
-      throw error;
-    }
   }
 
   async #isCommitted(id: BackupId, options: Abortable): Promise<boolean> {
@@ -216,6 +257,17 @@ export class Catalog {
     const parsed = parseBackupId(id);
     if (this.#own.has(parsed)) return parsed;
     throw new BackupError("INTERNAL", `backup ${id} was not claimed by this run`);
+  }
+}
+
+/** null: removed since it was listed. */
+async function orDamage<T>(id: BackupId, reading: () => Promise<T>): Promise<T | DamagedManifest | null> {
+  try {
+    return await reading();
+  } catch (error) {
+    if (hasCode(error, "OBJECT_MISSING")) return null;
+    if (hasCode(error, "MANIFEST_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };
+    throw error;
   }
 }
 

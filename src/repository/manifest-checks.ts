@@ -16,7 +16,8 @@ export function checkManifest(manifest: Manifest): ManifestFault | null {
   return checkIds(manifest) ?? checkFiles(manifest) ?? checkQueues(manifest) ?? checkRanges(manifest);
 }
 
-function checkIds({ id, kind, base }: Manifest): ManifestFault | null {
+/** What id, kind and base say of one another. */
+export function checkIds({ id, kind, base }: Pick<Manifest, "id" | "kind" | "base">): ManifestFault | null {
   if (!isBackupId(id) || kindOf(id) !== kind) return fault(["kind"], `is ${kind}, but the id is ${id}`);
   if (kind === "full") return base === null ? null : fault(["base"], "a full backup has none");
   if (base === null || !isBackupId(base)) return fault(["base"], "an incremental backup must have one");

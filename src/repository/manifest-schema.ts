@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { FORMAT, type Manifest } from "../domain/manifest.ts";
+import { FORMAT, type Manifest, type ManifestFrame } from "../domain/manifest.ts";
 import { isBackupId } from "../domain/backup-id.ts";
 
 /** The largest message a broker takes is 512 MiB; a segment larger than this is not ours. */
@@ -89,8 +89,7 @@ const definitions = z.object({
 
 const file = z.object({ name: z.string(), bytes: z.int().positive(), sha256 });
 
-/** Shape and limits of every field alone; `checkManifest` holds how they fit together. Gives the fields in this order. */
-export const manifestSchema: z.ZodType<Manifest> = z.object({
+const head = {
   format: z.literal(FORMAT),
   tool: z.object({ name: z.string(), version: z.string() }),
   id,
@@ -107,25 +106,35 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
     url: z.string(),
     management: z.boolean(),
   }),
+};
+
+const measures = z.object({
+  messages: count,
+  bodyBytes: count,
+  plainBytes: count,
+  storedBytes: count,
+  targetBytes: count.nullable(),
+  knownMessages: count,
+  lostMessages: count,
+  lossRate: z.number().min(0).max(1),
+  readMs: duration,
+  shipMs: duration,
+  totalMs: duration,
+  longestHoldMs: duration,
+});
+
+/** Shape and limits of every field alone; `checkManifest` holds how they fit together. Gives the fields in this order. */
+export const manifestSchema: z.ZodType<Manifest> = z.object({
+  ...head,
   queues: z.array(queue),
   definitions: z.array(definitions),
   volumes: z.array(file),
   index: file,
-  measures: z.object({
-    messages: count,
-    bodyBytes: count,
-    plainBytes: count,
-    storedBytes: count,
-    targetBytes: count.nullable(),
-    knownMessages: count,
-    lostMessages: count,
-    lossRate: z.number().min(0).max(1),
-    readMs: duration,
-    shipMs: duration,
-    totalMs: duration,
-    longestHoldMs: duration,
-  }),
+  measures,
 });
+
+/** What stands before the queues, and the measures, which stand last. */
+export const frameSchema: z.ZodType<ManifestFrame> = z.object({ ...head, measures });
 
 /** Settings have no order of their own; one order makes equal manifests equal bytes. */
 function sortedKeys(record: Readonly<Record<string, unknown>>): Record<string, unknown> {

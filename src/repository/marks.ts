@@ -11,7 +11,11 @@ import { encodeDocument } from "./sealed-document.ts";
  * A mark is an object beside the manifest, which is never changed. Only its being there counts: a damaged one protects as a whole
  * one does.
  */
-async function isMarked(store: Pick<Store, "get">, id: BackupId, options: Abortable = {}): Promise<boolean> {
+export async function isMarked(
+  store: Pick<Store, "get">,
+  id: BackupId,
+  options: Abortable = {},
+): Promise<boolean> {
   return (await readObjectOrNull(store, backupKey(id, MARK_NAME), options)) !== null;
 }
 

@@ -8,7 +8,8 @@ export const MAX_DOCUMENT_BYTES = 256 * 1024 * 1024;
 
 const TAIL_START = '  "sha256": "';
 const TAIL_END = '"\n}\n';
-const TAIL_BYTES = TAIL_START.length + 64 + TAIL_END.length;
+/** What ends a document and is not summed. */
+export const TAIL_BYTES = TAIL_START.length + 64 + TAIL_END.length;
 
 const UPGRADE_HINT = "Use a version of mqbackup that knows this format.";
 
@@ -36,16 +37,12 @@ export function decodeDocument(bytes: Uint8Array, name: string): Readonly<Record
     throw damaged(name, `it has ${bytes.length} bytes, more than any`);
   }
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  if (!hasTail(bytes)) {
+  const stored = storedSum(bytes);
+  if (stored === null) {
     // A later format may be sealed in another way, and still says its number.
     refuseNewer(parseObject(text), name);
     throw damaged(name, "it does not end with its checksum");
   }
-  const stored = Buffer.from(bytes).toString(
-    "latin1",
-    bytes.length - TAIL_END.length - 64,
-    bytes.length - TAIL_END.length,
-  );
   if (stored !== sum(bytes)) throw damaged(name, "its bytes do not match its checksum");
   const content = parseObject(text);
   if (content === null) throw damaged(name, "it is not a JSON object");
@@ -59,6 +56,13 @@ export function damaged(name: string, why: string): BackupError {
   });
 }
 
+/** The checksum at the end of these bytes; null: they do not end as a document does. */
+export function storedSum(bytes: Uint8Array): string | null {
+  if (bytes.length < TAIL_BYTES) return null;
+  const tail = Buffer.from(bytes.subarray(bytes.length - TAIL_BYTES)).toString("latin1");
+  return /^ {2}"sha256": "([0-9a-f]{64})"\n\}\n$/.exec(tail)?.[1] ?? null;
+}
+
 function refuseNewer(content: Readonly<Record<string, unknown>> | null, name: string): void {
   const format = content?.["format"];
   if (typeof format === "number" && format > FORMAT) {
@@ -68,12 +72,6 @@ function refuseNewer(content: Readonly<Record<string, unknown>> | null, name: st
       { hint: UPGRADE_HINT },
     );
   }
-}
-
-function hasTail(bytes: Uint8Array): boolean {
-  if (bytes.length < TAIL_BYTES) return false;
-  const tail = Buffer.from(bytes.subarray(bytes.length - TAIL_BYTES)).toString("latin1");
-  return /^ {2}"sha256": "[0-9a-f]{64}"\n\}\n$/.test(tail);
 }
 
 function sum(bytes: Uint8Array): string {

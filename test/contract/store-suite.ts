@@ -24,9 +24,13 @@ export async function read(
   return Buffer.concat(parts);
 }
 
-export async function keysOf(store: Pick<Store, "list">, prefix: string): Promise<string[]> {
+/** By both ways of listing, which must not differ. */
+export async function keysOf(store: Pick<Store, "list" | "keys">, prefix: string): Promise<string[]> {
+  const listed: string[] = [];
   const keys: string[] = [];
-  for await (const { key } of store.list(prefix)) keys.push(key);
+  for await (const { key } of store.list(prefix)) listed.push(key);
+  for await (const key of store.keys(prefix)) keys.push(key);
+  expect(keys).toEqual(listed);
   return keys;
 }
 
@@ -181,6 +185,7 @@ export function storeContract(name: string, open: () => Promise<OpenStore>): voi
     await expect(store.capacity({ signal: aborted })).rejects.toBe(reason);
     await expect(store.get("a/b", { signal: aborted })[Symbol.asyncIterator]().next()).rejects.toBe(reason);
     await expect(store.list("", { signal: aborted })[Symbol.asyncIterator]().next()).rejects.toBe(reason);
+    await expect(store.keys("", { signal: aborted })[Symbol.asyncIterator]().next()).rejects.toBe(reason);
 
     const controller = new AbortController();
     const slow: ObjectBody = {

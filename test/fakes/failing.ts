@@ -1,6 +1,6 @@
 import type { Store } from "../../src/ports/store.ts";
 
-export type StoreCall = "put" | "get" | "list" | "delete" | "capacity";
+export type StoreCall = "put" | "get" | "list" | "keys" | "delete" | "capacity";
 
 /** One call that fails. */
 export interface Fault {
@@ -64,6 +64,7 @@ export function failing(store: Store, script: readonly Fault[]): FailingStore {
     put: async (key, body, options) => call("put", key, async () => store.put(key, body, options)),
     get: (key, options) => each("get", key, () => store.get(key, options)),
     list: (prefix, options) => each("list", prefix, () => store.list(prefix, options)),
+    keys: (prefix, options) => each("keys", prefix, () => store.keys(prefix, options)),
     delete: async (key, options) => call("delete", key, async () => store.delete(key, options)),
     capacity: async (options) => call("capacity", "", async () => store.capacity(options)),
     [Symbol.dispose]: () => {

@@ -49,6 +49,14 @@ export function memoryStore(location = "memory"): MemoryStore {
         if (kept !== undefined) yield { key, bytes: kept.bytes.length, modifiedAt: kept.modifiedAt };
       }
     },
+    keys: async function* keys(prefix, { signal } = {}) {
+      signal?.throwIfAborted();
+      const found = [...objects.keys()].filter((key) => key.startsWith(prefix));
+      for (const key of found.toSorted((a, b) => (a < b ? -1 : 1))) {
+        signal?.throwIfAborted();
+        if (objects.has(key)) yield key;
+      }
+    },
     delete: async (key, { signal } = {}) => {
       signal?.throwIfAborted();
       objects.delete(key);

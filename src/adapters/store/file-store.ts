@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { open, rename, rm, statfs, unlink, type FileHandle } from "node:fs/promises";
+import { rename, rm, statfs, unlink } from "node:fs/promises";
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
 import type { Abortable } from "../../ports/abortable.ts";
 import type { GetOptions, ObjectBody, ObjectInfo, PutOptions, Store } from "../../ports/store.ts";
 import { errnoOf, fileError, isAbsence } from "./file-errors.ts";
+import { openForReading, type ReadableFile } from "./file-reading.ts";
 import { isThere, linkNew, stage } from "./file-staging.ts";
 import { syncDirectory } from "./file-sync.ts";
 import {
@@ -16,6 +16,7 @@ import {
   pruneDirectories,
   requireNoLinks,
   walk,
+  walkObjects,
 } from "./file-tree.ts";
 import { ownPrefix, sweepDead } from "./ownership.ts";
 
@@ -38,6 +39,8 @@ export interface FileStoreOptions {
 export function fileStore(directory: string, options: FileStoreOptions = {}): Store {
   const base = path.resolve(directory);
   const { create = false } = options;
+  /** Directories found to be no links, for reading: what is looked at anew each time is what is opened. */
+  const sound = new Set<string>();
   let swept: Promise<unknown> | null = null;
 
   async function put(key: string, body: ObjectBody, { ifAbsent = false, signal }: PutOptions): Promise<void> {
@@ -91,27 +94,27 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
   async function* get(key: string, { range, signal }: GetOptions): AsyncGenerator<Uint8Array> {
     const parts = keyParts(key);
     signal?.throwIfAborted();
-    await requireNoLinks(base, parts);
-    await using handle = await openObject(path.join(base, ...parts), key);
-    const { size } = await handle.stat();
+    await requireNoLinks(base, parts.slice(0, -1), sound);
+    using file = await openObject(path.join(base, ...parts), key);
+    const { size } = file;
     const end = range === undefined ? size : range.offset + range.length;
     if (end > size) throw tooShort(key, end, size);
     let at = range?.offset ?? 0;
     while (at < end) {
       signal?.throwIfAborted();
       const part = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, end - at));
-      const { bytesRead } = await handle.read(part, 0, part.length, at);
+      const bytesRead = await file.read(part, at);
       if (bytesRead === 0) throw tooShort(key, end, at);
       at += bytesRead;
       yield part.subarray(0, bytesRead);
     }
   }
 
-  async function openObject(file: string, key: string): Promise<FileHandle> {
+  async function openObject(file: string, key: string): Promise<ReadableFile> {
     try {
-      const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW);
-      if ((await handle.stat()).isFile()) return handle;
-      await handle.close();
+      const opened = await openForReading(file);
+      if (opened.isFile) return opened;
+      opened[Symbol.dispose]();
     } catch (error) {
       if (!isAbsence(error)) throw error;
     }
@@ -122,9 +125,18 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
   async function* list(prefix: string, { signal }: Abortable): AsyncGenerator<ObjectInfo> {
     signal?.throwIfAborted();
     if (!(await baseExists(base, create))) return;
-    for await (const object of walk(base, prefix)) {
+    for await (const object of walkObjects(base, prefix)) {
       signal?.throwIfAborted();
       yield object;
+    }
+  }
+
+  async function* keys(prefix: string, { signal }: Abortable): AsyncGenerator<string> {
+    signal?.throwIfAborted();
+    if (!(await baseExists(base, create))) return;
+    for await (const key of walk(base, prefix, sound)) {
+      signal?.throwIfAborted();
+      yield key;
     }
   }
 
@@ -155,6 +167,7 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     put: async (key, body, putOptions = {}) => mapped(put(key, body, putOptions), `write ${key} at ${base}`),
     get: (key, getOptions = {}) => mappedEach(get(key, getOptions), `read ${key} at ${base}`),
     list: (prefix, listOptions = {}) => mappedEach(list(prefix, listOptions), `list ${prefix} at ${base}`),
+    keys: (prefix, keysOptions = {}) => mappedEach(keys(prefix, keysOptions), `list ${prefix} at ${base}`),
     delete: async (key, deleteOptions = {}) => mapped(remove(key, deleteOptions), `delete ${key} at ${base}`),
     capacity: async (capacityOptions = {}) =>
       mapped(capacity(capacityOptions), `ask for the capacity of ${base}`),

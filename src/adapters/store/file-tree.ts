@@ -54,18 +54,26 @@ export async function makeDirectory(base: string, parts: readonly string[]): Pro
   return directory;
 }
 
-/** Throws TARGET_REFUSED when a part of the way is a symbolic link: it may lead out of the target. What is missing is no link. */
-export async function requireNoLinks(base: string, parts: readonly string[]): Promise<void> {
+/**
+ * Throws TARGET_REFUSED when a part of the way is a symbolic link: it may lead out of the target. What is missing is no link.
+ * `sound` remembers directories that were found to be none.
+ */
+export async function requireNoLinks(
+  base: string,
+  parts: readonly string[],
+  sound: Set<string> = new Set(),
+): Promise<void> {
   let directory = base;
   for (const part of parts) {
     directory = path.join(directory, part);
-    await requireNoLink(directory);
+    if (!sound.has(directory) && (await requireNoLink(directory))) sound.add(directory);
   }
 }
 
-async function requireNoLink(file: string): Promise<void> {
+/** False: there is nothing. */
+async function requireNoLink(file: string): Promise<boolean> {
   const stats = await statOrNull(() => lstat(file));
-  if (stats?.isSymbolicLink() !== true) return;
+  if (stats?.isSymbolicLink() !== true) return stats !== null;
   throw new BackupError("TARGET_REFUSED", `${file} is a symbolic link`, {
     hint: "Links inside a repository are not followed: replace the link by what it leads to.",
   });
@@ -82,17 +90,54 @@ export async function pruneDirectories(base: string, parts: readonly string[]): 
   }
 }
 
-/** Regular files below `prefix`, keys ascending by code unit. Names beginning with a dot and links are not ours. */
-export async function* walk(base: string, prefix: string, key = ""): AsyncGenerator<ObjectInfo> {
-  const items = (await entriesOf(path.join(base, key))).filter(({ name }) => !name.startsWith("."));
-  const named = items.map((item) => ({ item, name: `${key}${item.name}${item.isDirectory() ? "/" : ""}` }));
-  for (const { item, name } of named.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (item.isDirectory()) {
-      if (name.startsWith(prefix) || prefix.startsWith(name)) yield* walk(base, prefix, name);
-    } else if (item.isFile() && name.startsWith(prefix)) {
-      const stats = await statOrNull(() => lstat(path.join(base, name)));
-      if (stats !== null) yield { key: name, bytes: stats.size, modifiedAt: stats.mtime };
+/** Directories looked into at once: what a listing waits for is one answer after another. */
+const AT_ONCE = 16;
+
+/**
+ * Keys of regular files below `prefix`, ascending by code unit. Names beginning with a dot and links are not ours. `sound` as for
+ * `requireNoLinks`.
+ */
+export async function* walk(
+  base: string,
+  prefix: string,
+  sound: Set<string> = new Set(),
+): AsyncGenerator<string> {
+  yield* keysBelow({ base, prefix, sound }, "", await entriesOf(base));
+}
+
+interface Walk {
+  readonly base: string;
+  readonly prefix: string;
+  readonly sound: Set<string>;
+}
+
+async function* keysBelow(walking: Walk, key: string, items: readonly Dirent[]): AsyncGenerator<string> {
+  const { base, prefix, sound } = walking;
+  const named = items
+    .filter((item) => !item.name.startsWith(".") && (item.isDirectory() || item.isFile()))
+    .map((item) => ({ isFile: item.isFile(), name: `${key}${item.name}${item.isDirectory() ? "/" : ""}` }))
+    .filter(({ isFile, name }) => name.startsWith(prefix) || (!isFile && prefix.startsWith(name)))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  for (let at = 0; at < named.length; at += AT_ONCE) {
+    const some = named.slice(at, at + AT_ONCE);
+    const inside = await Promise.all(
+      some.map(async ({ isFile, name }) => (isFile ? [] : entriesOf(path.join(base, name)))),
+    );
+    for (const [nth, { isFile, name }] of some.entries()) {
+      if (isFile) yield name;
+      else {
+        sound.add(path.join(base, name.slice(0, -1)));
+        yield* keysBelow(walking, name, inside[nth] ?? []);
+      }
     }
+  }
+}
+
+/** The same with what is known of each. */
+export async function* walkObjects(base: string, prefix: string): AsyncGenerator<ObjectInfo> {
+  for await (const key of walk(base, prefix)) {
+    const stats = await statOrNull(() => lstat(path.join(base, key)));
+    if (stats !== null) yield { key, bytes: stats.size, modifiedAt: stats.mtime };
   }
 }
 

@@ -1,14 +1,13 @@
 import { show as showBackup } from "../../usecases/show.ts";
 import { DONE } from "../exit-status.ts";
-import { backupDetails } from "../render-repository.ts";
+import { backupDetails, backupDetailsJson } from "../render-repository.ts";
 import type { RunCommand } from "../session.ts";
-import { wireRepository } from "../wiring.ts";
+import { wireStores } from "../wiring.ts";
 
-export const show: RunCommand = async (session) => {
-  const { settings, output, signal, argument } = session;
-  await using repository = await wireRepository(session, settings.target[0] ?? ".");
-  const manifest = await showBackup(repository, { backup: argument ?? "latest" }, signal);
-  if (output.options.json) await output.printJson(manifest);
-  else await output.printLines(backupDetails(manifest, output.paint));
+export const show: RunCommand = async ({ settings, output, signal, argument }) => {
+  const [store] = await wireStores(settings.target);
+  const shown = await showBackup({ store }, { backup: argument ?? "latest" }, signal);
+  if (output.options.json) await output.printJson(backupDetailsJson(shown));
+  else await output.printLines(backupDetails(shown, output.paint));
   return DONE;
 };

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 
 import {
+  formatAge,
   formatBytes,
   formatCount,
   formatCounted,
@@ -29,6 +30,16 @@ it.each([
   [3_600_000, "1 h 00 m"],
   [86_400_000, "24 h 00 m"],
 ])("formats %i ms as %s", (ms, text) => expect(formatDuration(ms)).toBe(text));
+
+it.each([
+  [59_999, "59 s"],
+  [60_000, "1 m"],
+  [7_199_000, "1 h"],
+  [47 * 3_600_000, "47 h"],
+  [48 * 3_600_000, "2 d"],
+  [1200 * 86_400_000, "1,200 d"],
+  [-7_300_000, "in 2 h"],
+])("formats the age %i as %s", (ms, text) => expect(formatAge(ms)).toBe(text));
 
 it.each([
   [0, "0 %"],

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { parseBackupId } from "../../../src/domain/backup-id.ts";
+import { outlineOf } from "../../../src/domain/backup-outline.ts";
 import { BackupError } from "../../../src/domain/errors.ts";
 import type { Manifest } from "../../../src/domain/manifest.ts";
 import {
@@ -240,6 +241,7 @@ const IDS = [
 
 test("lists oldest first, whatever the chain", async () => {
   const { catalog } = await withBackups(IDS.toReversed());
+  expect((await catalog.outlines()).map(({ id }) => id)).toEqual(await idsOf(catalog));
   expect(await idsOf(catalog)).toEqual([
     "20261120-020000F",
     "20261121-010000F",
@@ -278,9 +280,12 @@ test("a damaged manifest is listed as damaged, a newer one as newer, and the oth
   const other = Buffer.from(encodeManifest(await manifestFor("20200101-000000F")));
   store.objects.set(key(IDS[3]), { bytes: other, modifiedAt: NOW });
   const listed: Record<string, string> = {};
-  for await (const entry of catalog.list()) {
-    listed[entry.id] = "damage" in entry ? (entry satisfies DamagedManifest).damage.code : "whole";
-  }
+  const told = (entry: { readonly id: string } | DamagedManifest): string =>
+    "damage" in entry ? entry.damage.code : "whole";
+  for await (const entry of catalog.list()) listed[entry.id] = told(entry);
+  expect(Object.fromEntries((await catalog.outlines()).map((entry) => [entry.id, told(entry)]))).toEqual(
+    listed,
+  );
   expect(listed).toEqual({
     "20261120-020000F": "MANIFEST_DAMAGED",
     "20261120-020000F_20261121-020000I": "whole",
@@ -312,4 +317,25 @@ test("a backup removed while listing is not listed, a store that fails is not sk
   const broken = new BackupError("TARGET_FAILED", "the network is down");
   using flaky = failing(store, [{ on: "get", key: /20261121-010000F/, error: broken }]);
   await expect(idsOf(await openCatalog(flaky))).rejects.toBe(broken);
+});
+
+test("the same for outlines, and after a failure no more is read", async () => {
+  const { store } = await withBackups(IDS);
+  const gone = new BackupError("OBJECT_MISSING", "gone");
+  using removed = failing(store, [{ on: "get", key: /20261121-010000F/, error: gone }]);
+  expect(await (await openCatalog(removed)).outlines()).toHaveLength(3);
+  const many = Array.from({ length: 60 }, (_, n) => `20261201-0000${String(n).padStart(2, "0")}F`);
+  const { store: large } = await withBackups(many);
+  const broken = new BackupError("TARGET_FAILED", "the network is down");
+  using flaky = failing(large, [{ on: "get", key: /20261201-000003F/, error: broken }]);
+  await expect((await openCatalog(flaky)).outlines()).rejects.toBe(broken);
+  expect(flaky.calls.filter((call) => call.startsWith("get backups/")).length).toBeLessThan(40);
+});
+
+test("what the quick way has doubts about is read as a whole", async () => {
+  const { store, catalog } = await withBackups(["20261120-020000F"]);
+  const key = "backups/20261120-020000F/manifest.json";
+  const manifest = { ...(await manifestFor("20261120-020000F")), set: "s".repeat(100_000) };
+  store.objects.set(key, { bytes: Buffer.from(encodeManifest(manifest)), modifiedAt: NOW });
+  expect(await catalog.outlines()).toEqual([{ ...outlineOf(manifest), marked: false }]);
 });

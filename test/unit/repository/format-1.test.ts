@@ -53,7 +53,7 @@ test("a repository of format 1 is listed", async () => {
       id: "20261121-193200F",
       vhosts: ["/", "other/vhost"],
       queues: { complete: 5, partial: 1, skipped: 1 },
-      messages: 46,
+      measures: { messages: 46 },
     },
   ]);
 });
@@ -61,7 +61,7 @@ test("a repository of format 1 is listed", async () => {
 test("a repository of format 1 is shown", async () => {
   const file = path.join(REPOSITORY, "backups/20261121-193200F/manifest.json");
   const written: unknown = JSON.parse(await readFile(file, "utf8"));
-  const shown = await show({ store: fileStore(REPOSITORY) }, { backup: "latest" });
+  const { manifest: shown } = await show({ store: fileStore(REPOSITORY) }, { backup: "latest" });
   expect({ ...shown, sha256: expect.any(String) }).toEqual(written);
 });
 
@@ -78,7 +78,7 @@ test("the messages of a repository of format 1 are those they were", async () =>
 test("format 1 is still written as it was, compression aside", async () => {
   await using directory = await tempDirectory();
   const written = await writeFormat1(directory.path);
-  const frozen = await show({ store: fileStore(REPOSITORY) }, { backup: "latest" });
+  const { manifest: frozen } = await show({ store: fileStore(REPOSITORY) }, { backup: "latest" });
   expect(await plainOf(directory.path, written)).toEqual(await plainOf(REPOSITORY, frozen));
   expect(withoutPlaces(written)).toEqual(withoutPlaces(frozen));
   const document = "mqbackup-repository.json";

@@ -3,8 +3,10 @@ import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import type { Manifest } from "../../../src/domain/manifest.ts";
 import { ALL_MESSAGES } from "../../../src/domain/sequence-range.ts";
 import type { MessageFilter } from "../../../src/ports/message-filter.ts";
+import { parseBackupId } from "../../../src/domain/backup-id.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
 import type { MessageView } from "../../../src/repository/message-view.ts";
+import { putMark } from "../../../src/repository/marks.ts";
 import { cat, catBodies, type CatRequest } from "../../../src/usecases/cat.ts";
 import { list } from "../../../src/usecases/list.ts";
 import { show } from "../../../src/usecases/show.ts";
@@ -62,21 +64,9 @@ test("a listing says what each backup is", async () => {
     repositoryId: REPOSITORY.repositoryId,
     damaged: [],
   });
+  const { queues: _, definitions: _definitions, volumes: _volumes, index: _index, ...frame } = manifest;
   expect(backups).toEqual([
-    {
-      id: "20261121-193200F",
-      kind: "full",
-      base: null,
-      set: "sample",
-      startedAt: "2026-11-21T19:32:00.000Z",
-      finishedAt: "2026-11-21T19:32:00.000Z",
-      clusterName: "rabbit@sample",
-      vhosts: ["/", "other"],
-      queues: { complete: 6, partial: 0, skipped: 0 },
-      messages: 47,
-      bodyBytes: manifest.measures.bodyBytes,
-      storedBytes: manifest.measures.storedBytes,
-    },
+    { ...frame, vhosts: ["/", "other"], queues: { complete: 6, partial: 0, skipped: 0 }, marked: false },
   ]);
   expect((await list({ store }, { set: "sample" })).backups).toHaveLength(1);
   expect((await list({ store }, { set: "other" })).backups).toEqual([]);
@@ -92,8 +82,19 @@ test("a listing tells of a damaged backup whatever the set", async () => {
   expect(listing.damaged).toMatchObject([{ id: manifest.id, damage: { code: "MANIFEST_DAMAGED" } }]);
 });
 
+test("a mark is told by list and show, also of a damaged backup", async () => {
+  const marked = memoryStore();
+  for (const [key, kept] of store.objects) marked.objects.set(key, kept);
+  const id = parseBackupId(manifest.id);
+  await putMark(marked, id, new Date());
+  expect((await list({ store: marked }, { set: null })).backups).toMatchObject([{ id, marked: true }]);
+  expect(await show({ store: marked }, { backup: id })).toEqual({ manifest, marked: true });
+  marked.objects.set(`backups/${id}/manifest.json`, { bytes: Buffer.from("{"), modifiedAt: new Date() });
+  expect((await list({ store: marked }, { set: null })).damaged).toMatchObject([{ id, marked: true }]);
+});
+
 test("show gives the manifest", async () => {
-  expect(await show({ store }, { backup: "20261121" })).toEqual(manifest);
+  expect(await show({ store }, { backup: "20261121" })).toEqual({ manifest, marked: false });
   await expect(show({ store }, { backup: "2027" })).rejects.toMatchObject({ code: "BACKUP_MISSING" });
 });
 
