@@ -1,31 +1,42 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
-const BROKER = ["full", "restore", "check"] as const;
-const READING = ["full", "check"] as const;
-const REPOSITORY = ["full", "restore", "list", "show", "cat", "verify", "mark", "unmark"] as const;
+const TAKING = ["full", "incremental"] as const;
+const BROKER = ["full", "incremental", "restore", "check"] as const;
+const READING = ["full", "incremental", "check"] as const;
+const REPOSITORY = [
+  "full",
+  "incremental",
+  "restore",
+  "list",
+  "show",
+  "cat",
+  "verify",
+  "mark",
+  "unmark",
+] as const;
 
 /** Where backups are kept, and how queues are read. */
 export const BACKUP_SETTINGS = {
   target: {
     kind: "list",
     value: "directory",
-    help: "where backups are kept; repeatable for full: each target gets a copy",
+    help: "where backups are kept; repeatable for full and incremental: each target gets a copy",
     group: "Target",
     commands: REPOSITORY,
   },
   set: {
     kind: "text",
     value: "label",
-    help: "the set of backups this one belongs to, or to list (default for full: made from cluster and virtual hosts)",
+    help: "the set of backups this one belongs to, or to list (default for backups: made from cluster and virtual hosts)",
     group: "Target",
-    commands: ["full", "list"],
+    commands: ["full", "incremental", "list"],
   },
   spoolDir: {
     kind: "text",
     value: "directory",
     help: "where volumes are built before they go to the targets (default: in the first target)",
     group: "Target",
-    commands: ["full"],
+    commands: TAKING,
   },
   volumeSize: {
     kind: "text",
@@ -33,7 +44,7 @@ export const BACKUP_SETTINGS = {
     help: "largest volume",
     default: "256MiB",
     group: "Target",
-    commands: ["full"],
+    commands: TAKING,
   },
   compressionLevel: {
     kind: "text",
@@ -41,13 +52,26 @@ export const BACKUP_SETTINGS = {
     help: "zstd level, 1 to 19",
     default: "1",
     group: "Target",
-    commands: ["full"],
+    commands: TAKING,
+  },
+  base: {
+    kind: "text",
+    value: "id",
+    help: "the backup to build on (default: the newest of the set)",
+    group: "Backup",
+    commands: ["incremental"],
+  },
+  requireBase: {
+    kind: "switch",
+    help: "fail when the set has no backup to build on, instead of taking a full one",
+    group: "Backup",
+    commands: ["incremental"],
   },
   drain: {
     kind: "switch",
     help: "remove from the queues what was backed up, after the commit",
     group: "Backup",
-    commands: READING,
+    commands: ["full", "check"],
   },
   parallel: {
     kind: "text",
@@ -55,7 +79,7 @@ export const BACKUP_SETTINGS = {
     help: "queues read or restored at once",
     default: "4",
     group: "Backup",
-    commands: ["full", "restore"],
+    commands: ["full", "incremental", "restore"],
   },
   maxHold: {
     kind: "text",
@@ -63,7 +87,7 @@ export const BACKUP_SETTINGS = {
     help: "give a queue back after this long; what was not read becomes a gap",
     default: "14m",
     group: "Backup",
-    commands: ["full", "restore"],
+    commands: ["full", "incremental", "restore"],
   },
   keepDeliveries: {
     kind: "text",
@@ -93,7 +117,7 @@ export const BACKUP_SETTINGS = {
     value: "n",
     help: "read at most so many messages (5000) or bytes (20MiB) a second",
     group: "Backup",
-    commands: ["full"],
+    commands: TAKING,
   },
   accept: {
     kind: "list",

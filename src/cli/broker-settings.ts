@@ -1,7 +1,7 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
-const BROKER = ["full", "restore", "check"] as const;
-const READING = ["full", "check"] as const;
+const BROKER = ["full", "incremental", "restore", "check"] as const;
+const READING = ["full", "incremental", "check"] as const;
 
 /** How the broker is reached, and which of its queues are meant. */
 export const BROKER_SETTINGS = {

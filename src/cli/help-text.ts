@@ -3,6 +3,7 @@ import type { CommandName } from "./setting-entry.ts";
 
 export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   full: "snapshot queues into a full backup",
+  incremental: "snapshot queues, store only what the backup before does not hold",
   restore: "put the messages of a backup back into queues",
   list: "list the backups at a target",
   show: "show one backup, queue by queue",
@@ -26,6 +27,7 @@ export function epilogue(): string {
 Examples:
   mqbackup check --url amqps://backup@rabbit.example/orders
   mqbackup full --url amqps://backup@rabbit.example/orders --target /var/backups/rabbitmq
+  mqbackup incremental --url amqps://backup@rabbit.example/orders --target /var/backups/rabbitmq
   mqbackup list --target /var/backups/rabbitmq
   mqbackup restore --id latest --queue 'orders.*' --target /var/backups/rabbitmq
 ${SETTINGS}
@@ -40,6 +42,10 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup full --target /var/backups/rabbitmq",
     "mqbackup full --queue 'orders.*' --exclude '*.dlq' --target /backups/a --target /backups/b",
     "mqbackup full --management-url none --queue orders --queue-type classic --target /backups",
+  ),
+  incremental: examples(
+    "mqbackup incremental --target /var/backups/rabbitmq",
+    "mqbackup incremental --base 20261121-193200F --require-base",
   ),
   restore: examples(
     "mqbackup restore --id latest --target /var/backups/rabbitmq",

@@ -13,6 +13,7 @@ import { painter } from "./terminal-text.ts";
 /** Loaded when called: `--help` needs none of it. */
 const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   full: async () => (await import("./commands/full.ts")).full,
+  incremental: async () => (await import("./commands/incremental.ts")).incremental,
   restore: async () => (await import("./commands/restore.ts")).restore,
   list: async () => (await import("./commands/list.ts")).list,
   show: async () => (await import("./commands/show.ts")).show,

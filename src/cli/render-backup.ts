@@ -13,7 +13,7 @@ export function backupLines(
   paint: Paint,
 ): readonly string[] {
   const lines = result.manifests.flatMap((manifest) => [
-    `${paint(`backup ${manifest.id}`, "bold")} committed to ${locations.map(visible).join(" and ")}`,
+    `${paint(`backup ${manifest.id}`, "bold")} ${basedOn(manifest)}committed to ${locations.map(visible).join(" and ")}`,
     "",
     ...queueTable(manifest.queues, paint),
     ...queueRemarks(manifest.queues, paint),
@@ -22,6 +22,10 @@ export function backupLines(
   ]);
   const remarks = [...warningLines(result.warnings, paint), ...removalLines(result, paint)];
   return remarks.length === 0 ? lines : [...lines, "", ...remarks];
+}
+
+function basedOn({ base }: Manifest): string {
+  return base === null ? "" : `on ${base} `;
 }
 
 /** Only what is not as it was asked for: all there is to say when nothing else is wanted. */
@@ -146,6 +150,7 @@ export function backupJson(result: BackupResult, locations: readonly string[], s
   return {
     status,
     partial: result.partial,
+    base: result.base,
     targets: locations,
     backups: result.manifests.map(withoutTables),
     warnings: result.warnings,

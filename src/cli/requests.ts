@@ -1,5 +1,5 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
-import type { BackupRequest } from "../usecases/backup-types.ts";
+import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
 import type { RestoreCommand } from "../usecases/restore-types.ts";
 import type { SurveyRequest } from "../usecases/survey.ts";
 import type { QueueAddress } from "../domain/queue.ts";
@@ -25,11 +25,18 @@ export function surveyRequest(settings: Settings, access: BrokerAccess): SurveyR
   };
 }
 
-export function backupRequest({ settings, tool }: Session, access: BrokerAccess): BackupRequest {
+/** Only a full backup may drain. `incremental` null: a full. */
+export function backupRequest(
+  { settings, tool }: Session,
+  access: BrokerAccess,
+  incremental: IncrementalRequest | null,
+): BackupRequest {
+  const drain = settings.drain && incremental === null;
   return {
-    ...surveyRequest(settings, access),
+    ...surveyRequest({ ...settings, drain }, access),
     set: settings.set,
-    drain: settings.drain,
+    incremental,
+    drain,
     parallel: settings.parallel,
     maxHoldMs: settings.maxHold,
     rate: settings.rate,

@@ -1,5 +1,6 @@
 export const COMMANDS = [
   "full",
+  "incremental",
   "restore",
   "list",
   "show",

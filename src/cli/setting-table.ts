@@ -8,7 +8,7 @@ const OUTPUT_SETTINGS = {
     kind: "switch",
     help: "say what would be done, touch nothing",
     group: "Output",
-    commands: ["full", "restore"],
+    commands: ["full", "incremental", "restore"],
   },
   printSettings: {
     kind: "switch",

@@ -58,6 +58,8 @@ const SHAPE = {
   spoolDir: optionalText,
   volumeSize: z.string().transform(checked((size) => atLeast(parseSize(size), 1 << 20, "1MiB"))),
   compressionLevel: z.string().transform(checked((level) => parseWhole(level, 1, 19))),
+  base: optionalText,
+  requireBase: switched,
   drain: switched,
   parallel: z.string().transform(checked((n) => parseWhole(n, 1, 64))),
   maxHold: z.string().transform(checked((hold) => atLeast(parseDuration(hold), 1000, "1s"))),

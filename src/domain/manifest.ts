@@ -78,6 +78,11 @@ export interface QueueEntry extends QueueAddress {
   readonly notes: readonly string[];
 }
 
+/** Messages this backup holds itself; the others of the queue are kept by other backups. */
+export function storedMessages({ segments }: Pick<QueueEntry, "segments">): number {
+  return segments.reduce((sum, { records }) => sum + records, 0);
+}
+
 export interface Reason {
   readonly code: string;
   readonly message: string;

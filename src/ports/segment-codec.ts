@@ -26,12 +26,26 @@ export interface SealedSegment {
   release(): void;
 }
 
+/** A segment that is not stored yet, padded as `PlainSegment` is. */
+export type RawSegment = Pick<PlainSegment, "padded" | "plainBytes">;
+
+export interface FingerprintedSegment {
+  readonly padded: Uint8Array;
+  /** 16 bytes a record, in order. */
+  readonly fingerprints: Uint8Array;
+}
+
 /** Turns segments into stored frames and back; the heavy work, possibly on other threads. Disposing ends the threads. */
 export interface SegmentCodec extends AsyncDisposable {
   /** Memory for a segment that is to be sealed, exactly so large; it may hold what a segment before it held. */
   memory(bytes: number): Uint8Array;
   /** Records inside: fingerprints are taken. At most `parallel` calls make progress at once; more wait. */
   sealRecords(segment: PlainSegment): Promise<SealedSegment>;
+  /**
+   * Fingerprints alone. The memory of `segment` is handed over and comes back, as another view of the same bytes: to be sealed, or
+   * given back with `recycle`. Throws ARCHIVE_DAMAGED.
+   */
+  fingerprint(segment: RawSegment): Promise<FingerprintedSegment>;
   /** Any other tar entry: no fingerprints. */
   sealEntry(segment: PlainSegment): Promise<SealedSegment>;
   /**
@@ -42,6 +56,6 @@ export interface SegmentCodec extends AsyncDisposable {
     frames: Uint8Array,
     expected: { readonly sha256: string; readonly plainBytes: number },
   ): Promise<Uint8Array>;
-  /** Gives the memory of what `open` gave back, for what is opened next: it must not be looked at afterwards. Need not be called. */
+  /** Gives the memory of what `open` or `fingerprint` gave back, for what comes next: it must not be looked at afterwards. Need not be called. */
   recycle(opened: Uint8Array): void;
 }

@@ -1,6 +1,12 @@
 import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
-import type { ContentRange, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
+import {
+  storedMessages,
+  type ContentRange,
+  type Manifest,
+  type QueueEntry,
+  type SegmentEntry,
+} from "../domain/manifest.ts";
 import type { MessageRecord } from "../domain/message.ts";
 import { describeQueue } from "../domain/queue.ts";
 import type { Abortable } from "../ports/abortable.ts";
@@ -91,16 +97,11 @@ async function holderOf(
   if (range.kind === "new") return { holder: manifest, queue };
   const holder = await manifestOf(parseBackupId(range.backup));
   const held = holder.queues.find(({ ordinal }) => ordinal === range.ordinal);
-  if (held !== undefined && range.first + range.count <= heldRecords(held)) return { holder, queue: held };
+  if (held !== undefined && range.first + range.count <= storedMessages(held)) return { holder, queue: held };
   throw new BackupError(
     "ARCHIVE_DAMAGED",
     `backup ${range.backup} does not hold messages of ${describeQueue(queue)} that backup ${manifest.id} needs`,
   );
-}
-
-/** Records in the queue's own segments. */
-function heldRecords({ segments }: QueueEntry): number {
-  return segments.reduce((sum, { records }) => sum + records, 0);
 }
 
 function* runsOf(wanted: HeldRange): Generator<SegmentRun> {

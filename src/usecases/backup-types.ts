@@ -28,6 +28,8 @@ export interface BackupDeps {
 export interface BackupRequest extends SurveyRequest {
   /** null: made from the cluster's name and the virtual hosts. */
   readonly set: string | null;
+  /** null: a full backup. */
+  readonly incremental: IncrementalRequest | null;
   readonly drain: boolean;
   /** Queues read at once. */
   readonly parallel: number;
@@ -42,6 +44,13 @@ export interface BackupRequest extends SurveyRequest {
   readonly url: string;
 }
 
+export interface IncrementalRequest {
+  /** An id or the beginning of one; null: the newest of the set. */
+  readonly base: string | null;
+  /** Where the set has no backup yet: fail, instead of taking a full one. */
+  readonly requireBase: boolean;
+}
+
 /** Over all queues together. */
 export interface Rate {
   readonly per: "messages" | "bytes";
@@ -52,6 +61,8 @@ export interface Rate {
 export interface BackupResult {
   /** One, or with drain one a round; none after a dry run. */
   readonly manifests: readonly Manifest[];
+  /** The backup that an incremental builds on; null: a full, asked for or not. */
+  readonly base: string | null;
   /** One for each queue wanted. */
   readonly verdicts: readonly ReadingVerdict[];
   /** What could not be known, or not be protected, one sentence each. */

@@ -1,7 +1,8 @@
 import { defaultSet } from "../domain/backup-set.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { QueueAddress } from "../domain/queue.ts";
-import type { BackupDeps, BackupRequest, BackupResult } from "./backup-types.ts";
+import type { BackupDeps, BackupRequest, BackupResult, IncrementalRequest } from "./backup-types.ts";
+import { chooseBase, type BaseBackup } from "./base-backup.ts";
 import { refuseUnsafe } from "./nothing-read.ts";
 import { refuseSpent } from "./spent-deliveries.ts";
 import { survey, type Survey } from "./survey.ts";
@@ -11,10 +12,11 @@ import { take, type Taken, type TakeRequest } from "./take.ts";
 const ROUND_MESSAGES = 500_000;
 
 /**
- * Takes a full backup. With `drain` what was committed is removed from the queues, in rounds, each a backup of its own, until what
+ * Takes a full backup, or an incremental one. With `drain` what was committed is removed from the queues, in rounds, each a backup of its own, until what
  * was ready at the first cut is gone. Kill it at any moment: every message is on its queue or in a committed backup, for a moment in
  * both.
- * Throws QUEUE_UNSAFE (every queue wanted is unsafe to read), and what `survey` and `take` throw before anything is committed.
+ * Throws QUEUE_UNSAFE (every queue wanted is unsafe to read), BACKUP_MISSING (no base), and what `survey`, `chooseBase` and `take`
+ * throw before anything is committed.
  */
 export async function backup(
   deps: BackupDeps,
@@ -24,23 +26,61 @@ export async function backup(
   const found = await survey(deps, request, signal);
   const verdicts = await refuseSpent(deps.stores[0], found.verdicts, request.policy.accept, signal);
   const surveyed: Survey = { ...found, verdicts };
-  const { unknown } = surveyed;
+  const set = request.set ?? defaultSet(surveyed.broker.clusterName, request.vhosts);
+  const { over, remark } = await baseFor(deps, request.incremental, set, signal);
+  const base = over?.id ?? null;
+  const warnings = [...surveyed.unknown, ...remark];
   deps.report({ kind: "surveyed", verdicts });
   if (request.dryRun) {
     const partial = verdicts.some((verdict) => verdict.recipe === null);
-    return { manifests: [], verdicts, warnings: unknown, removals: [], partial, failure: null };
+    return { base, manifests: [], verdicts, warnings, removals: [], partial, failure: null };
   }
   refuseUnsafe(verdicts);
-  const set = request.set ?? defaultSet(surveyed.broker.clusterName, request.vhosts);
-  const { rounds, failure } = await takeRounds(deps, { ...request, set }, surveyed, signal);
+  const { rounds, failure } = await takeRounds(deps, { ...request, set, over }, surveyed, signal);
   return {
+    base,
     manifests: rounds.map((round) => round.manifest),
     verdicts,
-    warnings: [...new Set([...unknown, ...rounds.flatMap((round) => round.warnings)])],
+    warnings: [...new Set([...warnings, ...rounds.flatMap((round) => round.warnings)])],
     removals: rounds.flatMap((round) => round.removals),
     partial: rounds.some(isPartial),
     failure,
   };
+}
+
+interface ChosenBase {
+  readonly over: BaseBackup | null;
+  /** What the operator should know of the choice. */
+  readonly remark: readonly string[];
+}
+
+async function baseFor(
+  deps: BackupDeps,
+  incremental: IncrementalRequest | null,
+  set: string,
+  signal: AbortSignal,
+): Promise<ChosenBase> {
+  if (incremental === null) return { over: null, remark: [] };
+  const {
+    stores: [store],
+    codec,
+  } = deps;
+  const over = await chooseBase({ store, codec }, { set, base: incremental.base }, { signal });
+  if (over) {
+    const isLate = over.begunAt.getTime() > deps.now().getTime();
+    const remark = `the clock says a time before the base ${over.id} was begun: the id gets a later one`;
+    return { over, remark: isLate ? [remark] : [] };
+  }
+  if (!incremental.requireBase) {
+    return { over, remark: [`there is no backup of set ${set} to build on: this one is full`] };
+  }
+  throw new BackupError(
+    "BACKUP_MISSING",
+    `there is no backup of set ${set} at ${store.location} to build on`,
+    {
+      hint: "Take one with mqbackup full, or leave --require-base away.",
+    },
+  );
 }
 
 async function takeRounds(

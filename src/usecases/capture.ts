@@ -1,37 +1,13 @@
-import { queueFolder } from "../domain/entry-name.ts";
-import { BackupError } from "../domain/errors.ts";
+import { BackupError, hasCode } from "../domain/errors.ts";
 import { gapsBefore, inFlight, isAccepted } from "../domain/loss.ts";
-import type { Gap, QueueEntry, Reason } from "../domain/manifest.ts";
-import type { QueueAddress, QueueInfo } from "../domain/queue.ts";
+import type { QueueEntry, Reason } from "../domain/manifest.ts";
+import type { QueueInfo } from "../domain/queue.ts";
 import { describeRecipe } from "../domain/reading-plan.ts";
 import type { ReadingRecipe, ReadingVerdict } from "../domain/reading-recipe.ts";
-import type { QueueCursor, QueueReader } from "../ports/queue-reader.ts";
-import type { ArchiveWriter } from "../repository/archive-writer.ts";
-import type { IndexWriter } from "../repository/index-writer.ts";
-import { QueueArchive } from "../repository/queue-archive.ts";
-import { SegmentBuilder } from "../repository/segment-builder.ts";
-import type { BackupDeps, BackupRequest } from "./backup-types.ts";
-import type { Pace } from "./pace.ts";
-
-/** Segments of one queue on their way at once. */
-const SEGMENTS_AHEAD = 2;
-
-export interface CaptureContext {
-  readonly reader: QueueReader;
-  readonly archive: ArchiveWriter;
-  readonly index: IndexWriter;
-  readonly pace: Pace;
-  now(): Date;
-  readonly report: BackupDeps["report"];
-  readonly request: Pick<BackupRequest, "drain" | "maxHoldMs" | "segmentBytes" | "policy">;
-  /** Drain: read at most so many of each queue. */
-  readonly atMost: ((queue: QueueAddress) => number) | null;
-  /** Cursors that are reading now, for whoever must stop them. */
-  readonly reading: Set<QueueCursor>;
-  /** Set once reading must not go on: no further queue is opened. */
-  readonly stopped: () => Gap | null;
-  readonly signal: AbortSignal;
-}
+import { millisecondsBetween } from "../domain/time.ts";
+import type { QueueCursor } from "../ports/queue-reader.ts";
+import type { CaptureContext } from "./capture-context.ts";
+import { newBuilder, openQueue, type OpenedQueue } from "./open-queue.ts";
 
 export interface Captured {
   readonly entry: QueueEntry;
@@ -42,7 +18,7 @@ export interface Captured {
   readonly leftOver: number;
 }
 
-/** Reads one queue into the archive. A queue that cannot be read is skipped with its reason; only failures of the archive are thrown. */
+/** Reads one queue into the archive. A queue that cannot be read is skipped with its reason; only failures of archive and base are thrown. */
 export async function capture(
   verdict: ReadingVerdict,
   ordinal: number,
@@ -55,59 +31,45 @@ export async function capture(
   }
   const stopped = context.stopped();
   if (stopped) return skipped(queue, ordinal, { code: stopped.code, message: stopped.message, hint: null });
-  let cursor: QueueCursor;
+  let opened: OpenedQueue;
   try {
-    cursor = await openCursor(queue, recipe, context);
+    opened = await openQueue(queue, recipe, ordinal, context);
   } catch (error) {
     context.signal.throwIfAborted();
-    if (!(error instanceof BackupError)) throw error;
+    if (!(error instanceof BackupError) || isOfBase(error)) throw error;
     return skipped(queue, ordinal, { code: error.code, message: error.message, hint: error.hint ?? null });
   }
-  return readAll(cursor, verdict, recipe, ordinal, context);
+  return readAll(opened, verdict, recipe, ordinal, context);
 }
 
-async function openCursor(
-  queue: QueueInfo,
-  recipe: ReadingRecipe,
-  { reader, request, atMost, signal }: CaptureContext,
-): Promise<QueueCursor> {
-  const { ready } = queue.counts;
-  const averageBodyBytes =
-    ready !== null && ready > 0 && queue.readyBytes !== null ? queue.readyBytes / ready : null;
-  return reader.open(queue, recipe, {
-    hold: request.drain ? "until-settled" : "until-read",
-    maxHoldMs: request.maxHoldMs,
-    averageBodyBytes,
-    ...(atMost === null ? {} : { atMost: atMost(queue) }),
-    signal,
-  });
+/** What no reader of queues throws. */
+function isOfBase(error: BackupError): boolean {
+  return (
+    hasCode(error, "ARCHIVE_DAMAGED", "MANIFEST_DAMAGED", "FORMAT_NEWER", "OBJECT_MISSING") ||
+    hasCode(error, "TARGET_MISSING", "TARGET_REFUSED", "TARGET_FULL", "TARGET_FAILED")
+  );
 }
 
 async function readAll(
-  cursor: QueueCursor,
+  opened: OpenedQueue,
   verdict: ReadingVerdict,
   recipe: ReadingRecipe,
   ordinal: number,
   context: CaptureContext,
 ): Promise<Captured> {
   const { queue } = verdict;
+  const { cursor } = opened;
   context.reading.add(cursor);
   context.report({ kind: "queue-begun", queue, messages: cursor.readyAtCut ?? queue.counts.ready });
-  const archive = new QueueArchive({
-    archive: context.archive,
-    index: context.index,
-    folder: queueFolder(ordinal, queue.name),
-    ahead: SEGMENTS_AHEAD,
-  });
   try {
-    const tally = await copy(cursor, queue, archive, context);
+    const tally = await copy(opened, queue, context);
     const readEndAt = tally.endedAt;
-    const stored = await archive.finish();
+    const stored = await opened.intake.finish();
     const unacknowledged = inFlight(queue.counts, {
       ready: cursor.readyAtCut,
       consumers: cursor.consumersAtCut,
     });
-    const gaps = [...gapsBefore(unacknowledged, queue.outOfReach), ...cursor.gaps];
+    const gaps = [...gapsBefore(unacknowledged, queue.outOfReach), ...opened.gaps, ...cursor.gaps];
     const accepted = gaps.every((gap) => isAccepted(gap, context.request.policy.accept));
     const entry: QueueEntry = {
       ...known(queue, ordinal),
@@ -121,15 +83,15 @@ async function readAll(
       readEndAt: readEndAt.toISOString(),
       releasedAt: cursor.releasedAt?.toISOString() ?? null,
       holdMs:
-        recipe.kind === "stream" ? 0 : (cursor.releasedAt ?? readEndAt).getTime() - cursor.cutAt.getTime(),
-      messages: tally.messages,
-      bodyBytes: tally.bodyBytes,
+        recipe.kind === "stream" ? 0 : millisecondsBetween(cursor.cutAt, cursor.releasedAt ?? readEndAt),
+      messages: stored.content.reduce((sum, { count }) => sum + count, 0),
+      bodyBytes: opened.keptBodyBytes + tally.bodyBytes,
       offsets: tally.offsets,
-      content: tally.messages === 0 ? [] : [{ kind: "new", first: 0, count: tally.messages }],
+      content: stored.content,
       segments: stored.segments,
       index: stored.index,
       gaps,
-      notes: [...verdict.costs, ...cursor.notes],
+      notes: [...verdict.costs, ...opened.notes, ...cursor.notes],
     };
     context.report({ kind: "queue-finished", entry });
     const { unprotected, leftOver } = cursor;
@@ -145,44 +107,43 @@ async function readAll(
 }
 
 interface Tally {
-  readonly messages: number;
   readonly bodyBytes: number;
   readonly offsets: { readonly first: number; readonly last: number } | null;
   readonly endedAt: Date;
 }
 
 async function copy(
-  cursor: QueueCursor,
+  { batches, intake, offsets }: OpenedQueue,
   queue: QueueInfo,
-  archive: QueueArchive,
   context: CaptureContext,
 ): Promise<Tally> {
-  const builder = new SegmentBuilder(context.request.segmentBytes, (bytes) =>
-    context.archive.segmentMemory(bytes),
-  );
+  const builder = newBuilder(context);
   let messages = 0;
   let bodyBytes = 0;
-  let first: number | undefined;
-  let last: number | undefined;
-  for await (const batch of cursor) {
+  let first = offsets?.first;
+  let last = offsets?.last;
+  for await (const batch of batches) {
     const before = bodyBytes;
     for (const record of batch) {
       if (!builder.append(record)) {
-        await archive.append(builder.take());
+        await intake.append(builder.take());
         builder.append(record);
       }
       bodyBytes += record.body.length;
       first ??= record.streamOffset;
-      last = record.streamOffset;
+      last = record.streamOffset ?? last;
     }
     messages += batch.length;
     context.report({ kind: "queue-progress", queue, messages, bodyBytes });
     await context.pace(batch.length, bodyBytes - before, context.signal);
   }
   const endedAt = context.now();
-  if (builder.records > 0) await archive.append(builder.take());
-  const offsets = first === undefined || last === undefined ? null : { first, last };
-  return { messages, bodyBytes, offsets, endedAt };
+  if (builder.records > 0) await intake.append(builder.take());
+  return {
+    bodyBytes,
+    offsets: first === undefined || last === undefined ? null : { first, last },
+    endedAt,
+  };
 }
 
 function known(queue: QueueInfo, ordinal: number) {

@@ -4,10 +4,14 @@ import { FORMAT, type Gap, type Manifest, type VolumeEntry } from "../domain/man
 import type { QueueAddress } from "../domain/queue.ts";
 import type { QueueCursor } from "../ports/queue-reader.ts";
 import { ArchiveWriter } from "../repository/archive-writer.ts";
+import type { ClaimRequest } from "../repository/catalog.ts";
 import { IndexWriter } from "../repository/index-writer.ts";
 import { watchAlarms } from "./alarm-watch.ts";
 import type { BackupDeps, BackupRequest, Removal } from "./backup-types.ts";
-import { capture, type Captured, type CaptureContext } from "./capture.ts";
+import type { BaseBackup } from "./base-backup.ts";
+import type { CaptureContext } from "./capture-context.ts";
+import { capture, type Captured } from "./capture.ts";
+import { millisecondsBetween } from "../domain/time.ts";
 import { refuseEmpty } from "./nothing-read.ts";
 import { paceOf } from "./pace.ts";
 import { collectDefinitions, type Survey } from "./survey.ts";
@@ -26,6 +30,8 @@ export interface Taken {
 
 export interface TakeRequest extends BackupRequest {
   readonly set: string;
+  /** What an incremental builds on; null: a full. */
+  readonly over: BaseBackup | null;
 }
 
 /** How many messages of a queue one backup takes. */
@@ -51,9 +57,10 @@ export async function take(
     signal: AbortSignal.any([signal, failing.signal]),
     abort: (error) => failing.abort(error),
   };
+  const { over } = request;
   await using targets = await Targets.claim(
     deps.stores,
-    { now: startedAt, newRepositoryId: () => deps.newRepositoryId() },
+    { ...claimOf(over, startedAt), newRepositoryId: () => deps.newRepositoryId() },
     signal,
   );
   deps.report({ kind: "begun", id: targets.id });
@@ -90,8 +97,8 @@ export async function take(
       format: FORMAT,
       tool: request.tool,
       id: targets.id,
-      kind: "full",
-      base: null,
+      kind: over ? "incremental" : "full",
+      base: over?.id ?? null,
       set: request.set,
       startedAt: startedAt.toISOString(),
       finishedAt: finishedAt.toISOString(),
@@ -104,11 +111,12 @@ export async function take(
       measures: {
         ...sums(captured, [...volumes, file]),
         targetBytes: await targets.totalBytes(run.signal),
-        readMs: readEndAt.getTime() - startedAt.getTime(),
-        shipMs: finishedAt.getTime() - readEndAt.getTime(),
-        totalMs: finishedAt.getTime() - startedAt.getTime(),
+        readMs: millisecondsBetween(startedAt, readEndAt),
+        shipMs: millisecondsBetween(readEndAt, finishedAt),
+        totalMs: millisecondsBetween(startedAt, finishedAt),
       },
     };
+    await targets.requireHolders(manifest, run.signal);
     await targets.commit(manifest, (location) =>
       deps.report({ kind: "committed", id: targets.id, location }),
     );
@@ -139,7 +147,7 @@ interface Stop {
 /** Several queues at once; `captured` in the order of the survey when it resolves. */
 async function captureAll(
   deps: BackupDeps,
-  request: BackupRequest,
+  request: TakeRequest,
   { verdicts }: Survey,
   { archive, index, atMost, run }: Run,
   captured: Captured[],
@@ -148,6 +156,8 @@ async function captureAll(
   let stopped: Gap | null = null;
   const context: CaptureContext = {
     reader: deps.reader,
+    codec: deps.codec,
+    base: request.over,
     archive,
     index,
     pace: paceOf(request.rate, deps),
@@ -183,6 +193,13 @@ async function captureAll(
     await watching;
   }
   captured.sort((a, b) => a.entry.ordinal - b.entry.ordinal);
+}
+
+/** An incremental's id is later than its base's, whatever the clock says: ids sort as chains grow. */
+function claimOf(base: BaseBackup | null, now: Date): ClaimRequest {
+  if (base === null) return { kind: "full", base: null, now };
+  const earliest = base.begunAt.getTime() + 1000;
+  return { kind: "incremental", base: base.id, now: new Date(Math.max(now.getTime(), earliest)) };
 }
 
 /** After the commit: what was captured is removed from its queue. */

@@ -2,8 +2,8 @@ import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { ObjectBody, Store } from "../ports/store.ts";
-import { backupKey } from "../repository/backup-folder.ts";
-import { createCatalog, type Catalog } from "../repository/catalog.ts";
+import { backupKey, committedIds } from "../repository/backup-folder.ts";
+import { createCatalog, type Catalog, type ClaimRequest } from "../repository/catalog.ts";
 
 /** Ids tried until one is free at every target. */
 const CLAIM_TRIES = 10;
@@ -25,7 +25,7 @@ export class Targets implements AsyncDisposable {
   /** Opens or makes the repositories and takes one id at all of them. Throws TARGET_*, FORMAT_NEWER, MANIFEST_DAMAGED. */
   static async claim(
     stores: readonly [Store, ...Store[]],
-    request: { readonly now: Date; readonly newRepositoryId: () => string },
+    request: ClaimRequest & { readonly newRepositoryId: () => string },
     signal: AbortSignal,
   ): Promise<Targets> {
     const open = async (store: Store) =>
@@ -35,7 +35,7 @@ export class Targets implements AsyncDisposable {
     const others: Catalog[] = [];
     for (const store of otherStores) others.push(await open(store));
     for (let attempt = 0; attempt < CLAIM_TRIES; attempt += 1) {
-      const id = await first.claim({ kind: "full", base: null, now: request.now }, { signal });
+      const id = await first.claim(request, { signal });
       const taken: Catalog[] = [first];
       for (const catalog of others) {
         if (!(await catalog.reserve(id, request.now, { signal }))) break;
@@ -56,6 +56,29 @@ export class Targets implements AsyncDisposable {
     );
     const failed = (await Promise.allSettled(puts)).find((put) => put.status === "rejected");
     if (failed) throw failed.reason;
+  }
+
+  /**
+   * Every backup that holds records for this one must be at every target, or the copy there would not restore.
+   * Throws BACKUP_MISSING.
+   */
+  async requireHolders(manifest: Manifest, signal: AbortSignal): Promise<void> {
+    const holders = new Set(
+      manifest.queues.flatMap(({ content }) =>
+        content.flatMap((range) => (range.kind === "kept" ? [range.backup] : [])),
+      ),
+    );
+    if (holders.size === 0) return;
+    for (const { store } of this.#catalogs) {
+      const present = new Set<string>(await committedIds(store, { signal }));
+      for (const id of holders) {
+        if (present.has(id)) continue;
+        const message = `backup ${id}, which holds messages of this one, is not at ${store.location}`;
+        throw new BackupError("BACKUP_MISSING", message, {
+          hint: "Take a full backup with mqbackup full; or build on a backup that is at every target with --base.",
+        });
+      }
+    }
   }
 
   /** After the first target has it the backup exists, whatever becomes of the others. */

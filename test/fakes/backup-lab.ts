@@ -39,6 +39,7 @@ export function backupRequest(names: readonly string[], more: Partial<BackupRequ
     policy: { keepDeliveries: null, priority: 0, accept: new Set(), drain: more.drain ?? false },
     holdMemory: { part: 0.5 },
     set: null,
+    incremental: null,
     drain: false,
     parallel: 2,
     maxHoldMs: 60_000,
@@ -62,20 +63,24 @@ export async function committed(store: Store): Promise<Map<string, string[]>> {
   const damage = findings.filter((finding) => finding.severity === "damage");
   if (damage.length > 0) throw new Error(`a listed backup does not verify: ${JSON.stringify(damage)}`);
   for (const { id } of backups) {
-    const request = {
-      backup: id,
-      selects: () => true,
-      range: ALL_MESSAGES,
-      filter: null,
-      skip: 0,
-      limit: null,
-      body: "text" as const,
-    };
-    for await (const message of cat({ store, codec }, request)) {
+    for await (const message of cat({ store, codec }, everyMessage(id))) {
       const found = bodies.get(message.queue) ?? [];
       found.push(message.body);
       bodies.set(message.queue, found);
     }
   }
   return bodies;
+}
+
+/** For `cat`: all of a backup, bodies as text. */
+export function everyMessage(backup: string) {
+  return {
+    backup,
+    selects: () => true,
+    range: ALL_MESSAGES,
+    filter: null,
+    skip: 0,
+    limit: null,
+    body: "text" as const,
+  };
 }

@@ -28,20 +28,21 @@ export class HeldQueues {
     this.reader = {
       describe: async () => ({ product: "RabbitMQ", version: "4.3.6", clusterName: "test" }),
       access: async () => new Map(),
-      open: async ({ name }, _recipe, options) => {
+      open: async ({ name }, recipe, options) => {
         options.signal?.throwIfAborted();
         this.opened.push(name);
         const refused = faultAt("open", name)?.error;
         if (refused) throw refused;
-        const all = this.messages.get(name) ?? [];
+        const from = recipe.kind === "stream" && recipe.from !== "first" ? recipe.from : 0;
+        const all = (this.messages.get(name) ?? []).filter(({ streamOffset = from }) => streamOffset >= from);
         const wanted = all.slice(0, options.atMost ?? all.length);
         const broken = faultAt("gap", name) !== undefined;
         const captured = broken ? wanted.slice(0, Math.floor(wanted.length / 2)) : wanted;
         const gaps: Gap[] = [];
         this.held.add(name);
         const cursor = {
-          readyAtCut: wanted.length,
-          consumersAtCut: 0,
+          readyAtCut: recipe.kind === "stream" ? null : wanted.length,
+          consumersAtCut: recipe.kind === "stream" ? null : 0,
           leftOver: all.length - wanted.length,
           cutAt: new Date(),
           unprotected: false,

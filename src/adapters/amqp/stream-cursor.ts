@@ -45,6 +45,7 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
   /** Other offsets that gave no message. */
   #silent = 0;
   #unacknowledged = 0;
+  #taken = 0;
   #ended = false;
 
   constructor(parts: {
@@ -70,7 +71,8 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
       this.#end(null);
       return;
     }
-    await this.#held.consume("mqbackup", PREFETCH, { "x-stream-offset": from });
+    const credit = Math.min(PREFETCH, this.#options.atMost ?? PREFETCH);
+    await this.#held.consume("mqbackup", credit, { "x-stream-offset": from });
   }
 
   delivery(delivery: Delivery): void {
@@ -93,7 +95,8 @@ export class StreamCursor implements QueueCursor, DeliverySink, ChannelWatcher {
       this.#held.acknowledgeTo(delivery.deliveryTag);
       this.#unacknowledged = 0;
     }
-    if (offset === this.#lastOffset) this.#end(null);
+    this.#taken += 1;
+    if (offset === this.#lastOffset || this.#taken === this.#options.atMost) this.#end(null);
   }
 
   empty(): void {

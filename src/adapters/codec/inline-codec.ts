@@ -12,6 +12,10 @@ export function inlineCodec({ level }: { readonly level: number }): SegmentCodec
     memory: (bytes) => Buffer.allocUnsafeSlow(bytes),
     sealRecords: async (segment) => ({ ...(await seal("sealRecords", segment, null)), release: nothing }),
     sealEntry: async (segment) => ({ ...(await seal("sealEntry", segment, null)), release: nothing }),
+    fingerprint: async ({ padded, plainBytes }) => ({
+      padded,
+      fingerprints: fingerprintsOf(padded.subarray(0, plainBytes)),
+    }),
     open: async (frames, expected) => openFrames(frames, expected, null),
     recycle: nothing,
     async [Symbol.asyncDispose]() {},

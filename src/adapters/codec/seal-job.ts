@@ -11,6 +11,7 @@ export type SealJob =
       /** For the frames. */
       readonly memory: SharedArrayBuffer;
     }
+  | { readonly kind: "fingerprint"; readonly padded: Uint8Array<ArrayBuffer>; readonly plainBytes: number }
   | {
       readonly kind: "open";
       readonly frames: Uint8Array;
@@ -22,6 +23,8 @@ export type SealJob =
 export type SealAnswer =
   /** `plain`: the memory of the segment, back again. */
   | { readonly sealed: Sealed; readonly plain: ArrayBuffer }
+  /** `padded`: in the memory it came in. */
+  | { readonly padded: Uint8Array<ArrayBuffer>; readonly fingerprints: Uint8Array }
   | { readonly opened: Uint8Array }
   | { readonly failed: SentError };
 

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { openFrames, sealer } from "./inline-codec.ts";
+import { fingerprintsOf } from "./sha256.ts";
 import { sendError, toTransfer } from "./seal-job.ts";
 import type { SealAnswer, SealJob } from "./seal-job.ts";
 
@@ -16,6 +17,11 @@ async function run(job: SealJob): Promise<{ answer: SealAnswer; transfer: ArrayB
     if (job.kind === "open") {
       const opened = toTransfer(openFrames(job.frames, job.expected, job.memory));
       return { answer: { opened }, transfer: [opened.buffer] };
+    }
+    if (job.kind === "fingerprint") {
+      const { padded } = job;
+      const fingerprints = toTransfer(fingerprintsOf(padded.subarray(0, job.plainBytes)));
+      return { answer: { padded, fingerprints }, transfer: [padded.buffer, fingerprints.buffer] };
     }
     const sealed = await seal(job.kind, job.segment, job.memory);
     const headerFrames = toTransfer(sealed.headerFrames);

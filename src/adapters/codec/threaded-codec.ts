@@ -7,7 +7,13 @@ import { MemoryPool } from "./memory-pool.ts";
 import { paddedBytes } from "./tar-header.ts";
 import { receiveError, toTransfer } from "./seal-job.ts";
 import type { SealAnswer, SealJob } from "./seal-job.ts";
-import type { PlainSegment, SealedSegment, SegmentCodec } from "../../ports/segment-codec.ts";
+import type {
+  FingerprintedSegment,
+  PlainSegment,
+  RawSegment,
+  SealedSegment,
+  SegmentCodec,
+} from "../../ports/segment-codec.ts";
 
 interface Call {
   readonly job: SealJob;
@@ -73,6 +79,14 @@ class ThreadedCodec implements SegmentCodec {
     return this.#seal("sealEntry", segment);
   }
 
+  async fingerprint({ padded, plainBytes }: RawSegment): Promise<FingerprintedSegment> {
+    const handed = this.#handOver(padded);
+    const answer = await this.#run({ kind: "fingerprint", padded: handed, plainBytes }, handed.buffer);
+    if (!("padded" in answer)) throw wrongAnswer();
+    this.#opened.add(answer.padded.buffer);
+    return answer;
+  }
+
   async open(frames: Uint8Array, expected: { sha256: string; plainBytes: number }): Promise<Uint8Array> {
     // The frames stay the caller's.
     const shared = this.#frames.take(roundedUp(frames.length));
@@ -88,7 +102,7 @@ class ThreadedCodec implements SegmentCodec {
       if (memory !== null) this.#opened.add(answer.opened.buffer);
       return answer.opened;
     }
-    throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+    throw wrongAnswer();
   }
 
   recycle({ buffer }: Uint8Array): void {
@@ -105,14 +119,10 @@ class ThreadedCodec implements SegmentCodec {
   }
 
   async #seal(kind: SealKind, segment: PlainSegment): Promise<SealedSegment> {
-    const padded = toTransfer(segment.padded);
-    const given = segment.padded.buffer;
-    if (given instanceof ArrayBuffer && this.#lent.delete(given) && given !== padded.buffer) {
-      this.#segments.giveBack(given);
-    }
+    const padded = this.#handOver(segment.padded);
     const memory = this.#frames.take(mostFrameBytes(padded.buffer.byteLength));
     const answer = await this.#run({ kind, segment: { ...segment, padded }, memory }, padded.buffer);
-    if (!("sealed" in answer)) throw new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
+    if (!("sealed" in answer)) throw wrongAnswer();
     this.#segments.giveBack(answer.plain);
     let isReleased = false;
     const release = (): void => {
@@ -120,6 +130,15 @@ class ThreadedCodec implements SegmentCodec {
       isReleased = true;
     };
     return { ...answer.sealed, release };
+  }
+
+  #handOver(piece: Uint8Array): Uint8Array<ArrayBuffer> {
+    const handed = toTransfer(piece);
+    const given = piece.buffer;
+    if (given instanceof ArrayBuffer && this.#lent.delete(given) && given !== handed.buffer) {
+      this.#segments.giveBack(given);
+    }
+    return handed;
   }
 
   async #run(job: SealJob, transfer: ArrayBuffer | null): Promise<SealAnswer> {
@@ -202,6 +221,10 @@ function mostFrameBytes(plainBytes: number): number {
 /** To few different sizes, so that memory fits again. */
 function roundedUp(bytes: number): number {
   return 2 ** Math.ceil(Math.log2(Math.max(bytes, 1)));
+}
+
+function wrongAnswer(): BackupError {
+  return new BackupError("INTERNAL", "a sealing thread gave the wrong answer");
 }
 
 function closed(): BackupError {

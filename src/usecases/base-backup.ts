@@ -1,0 +1,121 @@
+import { begunAt, compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { BackupError, hasCode } from "../domain/errors.ts";
+import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import type { Store } from "../ports/store.ts";
+import { committedIds } from "../repository/backup-folder.ts";
+import { readManifest, resolveBackup } from "../repository/catalog.ts";
+import { allFingerprints } from "../repository/content-fingerprints.ts";
+import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
+
+interface BaseSource {
+  readonly store: Store;
+  readonly codec: Pick<SegmentCodec, "open">;
+}
+
+const HINT = "Build on another backup with --base, or take a full one with mqbackup full.";
+
+/** The backup an incremental builds on: what its queues held, wherever the records lie. */
+export class BaseBackup {
+  readonly manifest: Manifest;
+  readonly id: BackupId;
+  readonly #source: BaseSource;
+  readonly #manifests = new Map<BackupId, Promise<Manifest>>();
+
+  constructor(source: BaseSource, manifest: Manifest) {
+    this.#source = source;
+    this.manifest = manifest;
+    this.id = parseBackupId(manifest.id);
+  }
+
+  /** Its moment as ids have it: an incremental on it gets a later one. */
+  get begunAt(): Date {
+    return begunAt(this.id);
+  }
+
+  /** The same queue as it was then; null: it was not there, not read, empty, or it became a stream or no longer is one. */
+  queue({ vhost, name }: QueueAddress, isStream: boolean): QueueEntry | null {
+    const found = this.manifest.queues.find((queue) => queue.vhost === vhost && queue.name === name);
+    return found && (found.type === "stream") === isStream && found.messages > 0 ? found : null;
+  }
+
+  /** 16 bytes for each of its messages, in order. Throws ARCHIVE_DAMAGED, MANIFEST_DAMAGED, FORMAT_NEWER, TARGET_*. */
+  async fingerprints(queue: QueueEntry, options: Abortable): Promise<Uint8Array> {
+    return hinted(() =>
+      allFingerprints(this.#source, this.manifest, queue, (id) => this.#manifestOf(id, options), options),
+    );
+  }
+
+  /** Its messages in order; views are valid until the next batch is asked for. Throws as `fingerprints`. */
+  async *records(queue: QueueEntry, options: Abortable): AsyncGenerator<readonly SequencedRecord[]> {
+    const runs = segmentRuns(this.manifest, queue, 0, (id) => this.#manifestOf(id, options));
+    const batches = readContent(this.#source, runs, options);
+    for (;;) {
+      const { done, value } = await hinted(() => batches.next());
+      if (done === true) return;
+      yield value;
+    }
+  }
+
+  async #manifestOf(id: BackupId, options: Abortable): Promise<Manifest> {
+    if (id === this.id) return this.manifest;
+    const reading = this.#manifests.get(id) ?? readManifest(this.#source.store, id, options);
+    this.#manifests.set(id, reading);
+    return reading;
+  }
+}
+
+/**
+ * The newest backup of the set, or the one asked for. null: the set has none. A newer one that cannot be read may be of the set, so it
+ * is not passed over. Throws BACKUP_MISSING, BACKUP_AMBIGUOUS, MANIFEST_DAMAGED, FORMAT_NEWER, USAGE (of another set).
+ */
+export async function chooseBase(
+  source: BaseSource,
+  request: { readonly set: string; readonly base: string | null },
+  options: Abortable,
+): Promise<BaseBackup | null> {
+  const manifest = await hinted(async () =>
+    request.base === null
+      ? newestOf(source.store, request.set, options)
+      : named(source.store, request.base, request.set, options),
+  );
+  return manifest && new BaseBackup(source, manifest);
+}
+
+async function newestOf(store: Store, set: string, options: Abortable): Promise<Manifest | null> {
+  for (const id of (await committedIds(store, options)).toSorted(compareBackupIds).toReversed()) {
+    try {
+      const manifest = await readManifest(store, id, options);
+      if (manifest.set === set) return manifest;
+    } catch (error) {
+      // Removed since it was listed.
+      if (!hasCode(error, "OBJECT_MISSING")) throw error;
+    }
+  }
+  return null;
+}
+
+async function named(store: Store, base: string, set: string, options: Abortable): Promise<Manifest> {
+  const manifest = await readManifest(store, await resolveBackup(store, base, options), options);
+  if (manifest.set === set) return manifest;
+  throw new BackupError("USAGE", `backup ${manifest.id} is of the set ${manifest.set}, not of ${set}`, {
+    hint: `Give --set ${JSON.stringify(manifest.set)}, or a base of the set.`,
+  });
+}
+
+/** What is wrong with a base, and what can be done instead. */
+async function hinted<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!hasCode(error, "MANIFEST_DAMAGED", "ARCHIVE_DAMAGED", "OBJECT_MISSING", "FORMAT_NEWER")) throw error;
+    const { code } = error;
+    throw new BackupError(
+      code === "OBJECT_MISSING" ? "ARCHIVE_DAMAGED" : code,
+      `the base cannot be used: ${error.message}`,
+      { hint: HINT, cause: error },
+    );
+  }
+}
