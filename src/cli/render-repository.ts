@@ -1,12 +1,10 @@
-import type { Finding } from "../domain/findings.ts";
 import { derivedOf } from "../domain/derived-measures.ts";
 import { holdingOf, keptFrom } from "../domain/holdings.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { ShownBackup } from "../usecases/show.ts";
-import type { VerifyResult } from "../usecases/verify.ts";
-import { measureLines, nameOf, queueRemarks, queueTable } from "./render-backup.ts";
+import { measureLines, queueRemarks, queueTable } from "./render-backup.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
-import { formatBytes, formatCount, formatCounted, formatTime } from "./units.ts";
+import { formatCount, formatCounted, formatTime } from "./units.ts";
 
 export function backupDetails({ manifest, marked }: ShownBackup, paint: Paint): readonly string[] {
   const { id, kind, base, set, startedAt, finishedAt, drain, broker, queues, volumes, tool } = manifest;
@@ -63,43 +61,4 @@ function keptLines(manifest: Manifest, paint: Paint): readonly string[] {
     ]),
   );
   return title === undefined ? [] : ["", paint(title, "dim"), ...lines];
-}
-
-export function verifyLines(
-  { backups, findings }: VerifyResult,
-  location: string,
-  paint: Paint,
-): readonly string[] {
-  const lines = backups.map(({ id, segments, messages, storedBytes, problems }) => {
-    const verdict =
-      problems === 0 ? paint("sound", "green") : paint(formatCounted(problems, "problem"), "red");
-    return `${id}  ${verdict}: ${formatCounted(messages, "message")} in ${formatCounted(segments, "segment")}, ${formatBytes(storedBytes)} read`;
-  });
-  const bad = findings.filter(({ severity }) => severity !== "note").length;
-  return [
-    visible(location),
-    ...lines,
-    ...(findings.length === 0 ? [] : ["", ...findings.map((finding) => findingLine(finding, paint))]),
-    "",
-    bad === 0
-      ? `${formatCounted(backups.length, "backup")} verified, no damage found`
-      : `${formatCounted(bad, "problem")} found in ${formatCounted(backups.length, "backup")}`,
-  ];
-}
-
-/** Only what is not as it should be. */
-export function verifyComplaints({ findings }: VerifyResult, paint: Paint): readonly string[] {
-  return findings.filter(({ severity }) => severity !== "note").map((finding) => findingLine(finding, paint));
-}
-
-const SEVERITIES = { damage: "red", unverified: "yellow", note: "dim" } as const;
-
-function findingLine({ severity, backup, file, queue, segment, message }: Finding, paint: Paint): string {
-  const where = [
-    ...(backup === null ? [] : [backup]),
-    ...(file === null ? [] : [file]),
-    ...(queue === null ? [] : [`queue ${nameOf(queue, true)}`]),
-    ...(segment === null ? [] : [`segment ${segment}`]),
-  ].join(", ");
-  return `${paint(severity, SEVERITIES[severity])} ${where === "" ? "" : `${where}: `}${visible(message)}`;
 }

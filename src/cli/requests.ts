@@ -8,6 +8,7 @@ import type { SequenceRange } from "../domain/sequence-range.ts";
 import type { BrokerAccess } from "./broker-access.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings-schema.ts";
+import type { VerifyLevel } from "../domain/verify-level.ts";
 
 /** Of record bytes before compression: memory is a small multiple of it. */
 const SEGMENT_BYTES = 4 * 1024 * 1024;
@@ -97,4 +98,9 @@ function readingPolicy(settings: Settings): ReadingPolicy {
 
 function onlyOne(values: readonly string[]): string | null {
   return values.length === 1 ? (values[0] ?? null) : null;
+}
+
+export function verifyLevel({ quick, records, sample }: Settings): VerifyLevel {
+  if (sample !== null) return { kind: "sample", part: sample };
+  return { kind: quick ? "quick" : records ? "records" : "checksums" };
 }

@@ -20,6 +20,7 @@ export const SETTING_GROUPS = [
   "Backup",
   "Restore",
   "Messages",
+  "Verify",
   "Output",
 ] as const;
 

@@ -2,6 +2,7 @@ import { BACKUP_SETTINGS } from "./backup-settings.ts";
 import { BROKER_SETTINGS } from "./broker-settings.ts";
 import { RESTORE_SETTINGS } from "./restore-settings.ts";
 import { COMMANDS, type CommandName, type SettingEntry } from "./setting-entry.ts";
+import { VERIFY_SETTINGS } from "./verify-settings.ts";
 
 const OUTPUT_SETTINGS = {
   dryRun: {
@@ -36,7 +37,13 @@ const OUTPUT_SETTINGS = {
 } as const satisfies Readonly<Record<string, SettingEntry>>;
 
 /** Every setting there is. Its flag, environment variable and key in the configuration file are three spellings of one name. */
-export const SETTINGS = { ...BROKER_SETTINGS, ...BACKUP_SETTINGS, ...RESTORE_SETTINGS, ...OUTPUT_SETTINGS };
+export const SETTINGS = {
+  ...BROKER_SETTINGS,
+  ...BACKUP_SETTINGS,
+  ...RESTORE_SETTINGS,
+  ...VERIFY_SETTINGS,
+  ...OUTPUT_SETTINGS,
+};
 
 export type SettingKey = keyof typeof SETTINGS;
 

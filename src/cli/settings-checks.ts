@@ -11,6 +11,7 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   if (settingEntry("url").commands.includes(command)) checkBroker(settings, raw);
   if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
   if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
+  if (command === "verify") checkLevel(settings, raw);
   if (command === "restore" && settings.id === null) {
     throw missing(
       "id",
@@ -75,6 +76,17 @@ function checkRange({ fromSeq, toSeq }: Settings, raw: RawSettings): void {
   throw invalid(
     `${from} ${fromSeq} is behind ${to} ${toSeq}`,
     "Give the smaller one to --from-seq; both ends are included.",
+  );
+}
+
+function checkLevel(settings: Settings, raw: RawSettings): void {
+  const given = (["quick", "records", "sample"] as const).filter(
+    (level) => settings[level] !== false && settings[level] !== null,
+  );
+  if (given.length < 2) return;
+  throw invalid(
+    `${given.map((level) => raw.get(level)?.origin ?? level).join(" and ")} contradict each other`,
+    "Keep one of them, or none for the checksums of all files.",
   );
 }
 

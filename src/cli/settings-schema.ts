@@ -8,6 +8,7 @@ import { compileQueuePattern } from "../domain/queue-pattern.ts";
 import { BackupError } from "../domain/errors.ts";
 import {
   parseDuration,
+  parsePercent,
   parseRate,
   parseSize,
   parseSizeOrPercent,
@@ -97,6 +98,9 @@ const SHAPE = {
     .transform(checked((n) => parseWhole(n, 0)))
     .nullable()
     .default(null),
+  quick: switched,
+  records: switched,
+  sample: z.string().transform(checked(samplePart)).nullable().default(null),
   dryRun: switched,
   printSettings: switched,
   json: switched,
@@ -148,6 +152,12 @@ const ACCEPT_CODES = [
 function acceptCode(code: string): string {
   if (ACCEPT_CODES.includes(code)) return code;
   throw new RangeError(`${JSON.stringify(code)} is none of ${ACCEPT_CODES.join(", ")}`);
+}
+
+function samplePart(percent: string): number {
+  const part = parsePercent(percent);
+  if (part > 0) return part;
+  throw new RangeError("a sample of nothing");
 }
 
 function urlOf(value: string, protocols: readonly string[]): string {

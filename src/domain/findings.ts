@@ -16,6 +16,7 @@ export type FindingCode =
   | "FINGERPRINTS_DIFFER"
   | "TOTALS_DIFFER"
   | "KEPT_MISSING"
+  | "KEPT_DAMAGED"
   | "UNREADABLE"
   | "REMOVED_MEANWHILE"
   | "NOT_COMMITTED"

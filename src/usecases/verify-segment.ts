@@ -1,9 +1,8 @@
-import { hasCode } from "../domain/errors.ts";
-import type { IndexEntry, Manifest, QueueEntry, SegmentEntry } from "../domain/manifest.ts";
+import type { QueueEntry, SegmentEntry } from "../domain/manifest.ts";
 import { FINGERPRINT_BYTES, readRecords } from "../domain/record.ts";
-import type { Abortable } from "../ports/abortable.ts";
-import { readFingerprints, type ArchiveSource } from "../repository/archive-reader.ts";
+import type { ArchiveSource } from "../repository/archive-reader.ts";
 import { fingerprintRuns, fingerprintsOf, firstDifference } from "../repository/fingerprints.ts";
+import type { VerifiedIndex } from "./verified-index.ts";
 
 /** What a segment was found to hold. */
 export interface VerifiedSegment {
@@ -33,48 +32,4 @@ export async function verifySegment(
     if (at !== null) return { bodyBytes, differs: first - segment.first + at };
   }
   return { bodyBytes, differs: null };
-}
-
-/** Entries kept in memory: about as many as queues were read at once, 1 MiB each. */
-const KEPT_ENTRIES = 16;
-
-/** The fingerprints of one backup while its segments pass by. */
-export class VerifiedIndex {
-  readonly #source: ArchiveSource;
-  readonly #manifest: Manifest;
-  readonly #options: Abortable;
-  readonly #broken = new Set<IndexEntry>();
-  readonly #kept = new Map<IndexEntry, Uint8Array>();
-
-  constructor(source: ArchiveSource, manifest: Manifest, options: Abortable) {
-    this.#source = source;
-    this.#manifest = manifest;
-    this.#options = options;
-  }
-
-  /** It was found damaged, and said so: nothing is compared with it. */
-  giveUp(entry: IndexEntry): void {
-    this.#broken.add(entry);
-  }
-
-  /** null: given up. Throws as `readFingerprints`, once for an entry. */
-  async read(entry: IndexEntry): Promise<Uint8Array | null> {
-    if (this.#broken.has(entry)) return null;
-    const kept = this.#kept.get(entry);
-    if (kept !== undefined) return kept;
-    const fingerprints = await this.#fetch(entry);
-    this.#kept.set(entry, fingerprints);
-    const [oldest] = this.#kept.keys();
-    if (this.#kept.size > KEPT_ENTRIES && oldest !== undefined) this.#kept.delete(oldest);
-    return fingerprints;
-  }
-
-  async #fetch(entry: IndexEntry): Promise<Uint8Array> {
-    try {
-      return await readFingerprints(this.#source, this.#manifest, entry, this.#options);
-    } catch (error) {
-      if (hasCode(error, "ARCHIVE_DAMAGED", "OBJECT_MISSING")) this.giveUp(entry);
-      throw error;
-    }
-  }
 }

@@ -47,9 +47,39 @@ const DAMAGE: readonly { what: string; damage: (copy: RepositoryCopy) => Promise
 test.each(DAMAGE)("verify finds and names $what", async ({ damage, named }) => {
   await using copy = await repositoryCopy();
   await damage(copy);
-  const result = await run(copy, "verify", "--no-progress");
-  expect(result).toMatchObject({ status: 20 });
-  expect(result.stdout + result.stderr).toMatch(named);
+  for (const level of [[], ["--records"]]) {
+    const result = await run(copy, "verify", "--no-progress", ...level);
+    expect(result).toMatchObject({ status: 20 });
+    expect(result.stdout + result.stderr).toMatch(named);
+  }
+});
+
+test("verify looks as deep as it is told, and says so", async () => {
+  await using copy = await repositoryCopy();
+  const seen = async (...flags: readonly string[]) => {
+    const { status, stdout } = await run(copy, "verify", "--no-progress", "--json", ...flags);
+    const { targets } = JSON.parse(stdout) as { targets: { backups: unknown[] }[] };
+    const { level, samplePart, backups } = { level: "", samplePart: null, ...targets[0] };
+    return { status, level, samplePart, backups };
+  };
+  const none = { segments: 0, messages: 0 };
+  expect(await seen()).toMatchObject({ status: 0, level: "checksums", backups: [none] });
+  expect(await seen("--quick")).toMatchObject({ level: "quick", backups: [{ ...none, readBytes: 0 }] });
+  expect(await seen("--records")).toMatchObject({ level: "records", backups: [{ messages: 46 }] });
+  expect(await seen("--sample", "1%")).toMatchObject({
+    level: "sample",
+    samplePart: 0.01,
+    backups: [{ segments: 1 }],
+  });
+
+  await copy.flip("data-00004.tar.zst", 150);
+  expect(await seen("--quick")).toMatchObject({ status: 0 });
+  expect(await seen("--sample", "100%")).toMatchObject({ status: 20 });
+  expectFailure(await run(copy, "verify", "--quick", "--records"), {
+    status: 2,
+    error: /--quick and --records contradict each other/,
+    hint: /Keep one/,
+  });
 });
 
 test("verify tells machines of damage, and cron of nothing else", async () => {

@@ -99,7 +99,7 @@ describe("a broker's queues", () => {
       measures: { lostMessages: 0 },
     });
 
-    expect(await runCli(["verify"], { env })).toMatchObject({
+    expect(await runCli(["verify", "--records"], { env })).toMatchObject({
       status: 0,
       stdout: expect.stringContaining("1 backup verified, no damage found"),
     });

@@ -79,7 +79,7 @@ describe.each(SIGNALS)("%s", (signal) => {
     expect({ status: result.status, committed: committed.length }).toEqual(
       result.status === 0 ? { status: 0, committed: 1 } : { status: 130, committed: 0 },
     );
-    expect(await scene.run(["verify"])).toMatchObject({ status: 0 });
+    expect(await scene.run(["verify", "--records"])).toMatchObject({ status: 0 });
     await scene.expectNothingLeft();
     await expectAll(scene.vhost, "q", messages);
   });

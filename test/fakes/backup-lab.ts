@@ -7,7 +7,7 @@ import type { Store } from "../../src/ports/store.ts";
 import type { BackupDeps, BackupEvent, BackupRequest } from "../../src/usecases/backup-types.ts";
 import { cat } from "../../src/usecases/cat.ts";
 import { list } from "../../src/usecases/list.ts";
-import { verify } from "../../src/usecases/verify.ts";
+import { verified } from "./verified.ts";
 import type { TempDirectory } from "../lab/temp.ts";
 import type { HeldQueues } from "./held-queues.ts";
 
@@ -59,7 +59,7 @@ export async function committed(store: Store): Promise<Map<string, string[]>> {
   const bodies = new Map<string, string[]>();
   const { backups, damaged } = await list({ store }, { set: null });
   if (damaged.length > 0) throw new Error("a listed backup is damaged");
-  const { findings } = await verify({ store, codec }, { backup: null });
+  const { findings } = await verified(store);
   const damage = findings.filter((finding) => finding.severity === "damage");
   if (damage.length > 0) throw new Error(`a listed backup does not verify: ${JSON.stringify(damage)}`);
   for (const { id } of backups) {

@@ -1,6 +1,7 @@
 import { verify as verifyStored, type VerifyResult } from "../../usecases/verify.ts";
 import { openProgress } from "../open-progress.ts";
-import { verifyComplaints, verifyLines } from "../render-repository.ts";
+import { verifyComplaints, verifyJson, verifyLines } from "../render-verify.ts";
+import { verifyLevel } from "../requests.ts";
 import { verifyStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
 import { showVerify } from "../verify-progress.ts";
@@ -14,7 +15,10 @@ export const verify: RunCommand = async (session) => {
   for (const target of settings.target) looked.push({ target, result: await verifyTarget(session, target) });
   const status = verifyStatus(looked.flatMap(({ result }) => result.findings));
   if (json) {
-    await output.printJson({ status, targets: looked.map(({ target, result }) => ({ target, ...result })) });
+    await output.printJson({
+      status,
+      targets: looked.map(({ target, result }) => ({ target, ...verifyJson(result) })),
+    });
   } else if (quiet) {
     output.complain(looked.flatMap(({ result }) => verifyComplaints(result, output.paintNote)));
   } else {
@@ -26,9 +30,10 @@ export const verify: RunCommand = async (session) => {
 };
 
 async function verifyTarget(session: Session, target: string): Promise<VerifyResult> {
-  const { output, signal, argument } = session;
+  const { settings, output, signal, argument } = session;
   using progress = await openProgress(output, { unit: "bytes", parallel: 1 }, signal);
   await using repository = await wireRepository(session, target);
   const report = showVerify(progress);
-  return await verifyStored({ ...repository, report }, { backup: argument }, signal);
+  const deps = { store: repository.store, codec: repository.codec, random: Math.random, report };
+  return await verifyStored(deps, { backup: argument, level: verifyLevel(settings) }, signal);
 }

@@ -148,6 +148,13 @@ describe("resolveSettings", () => {
       "--queue-type is only for use without the management API",
       "--management-url none",
     ],
+    [
+      { command: "verify", flags: { target: ["/x"], records: true }, env: { MQBACKUP_SAMPLE: "5%" } },
+      "--records and MQBACKUP_SAMPLE contradict each other",
+      "Keep one of them",
+    ],
+    [{ command: "verify", flags: { target: ["/x"], sample: "0%" } }, "--sample: a sample of nothing", ""],
+    [{ command: "verify", flags: { target: ["/x"], sample: "5" } }, '--sample: "5" is not a percentage', ""],
     [{ command: "full" }, "no target is given", "MQBACKUP_TARGET"],
     [
       { command: "list", flags: { target: ["s3://bucket/x"] } },

@@ -9,7 +9,7 @@ import { readDefinitions, readFingerprints, readSegment } from "../../../src/rep
 import { cat } from "../../../src/usecases/cat.ts";
 import { list } from "../../../src/usecases/list.ts";
 import { show } from "../../../src/usecases/show.ts";
-import { verify } from "../../../src/usecases/verify.ts";
+import { verified } from "../../fakes/verified.ts";
 import { writeFormat1 } from "../../fakes/format-1.ts";
 import { tempDirectory } from "../../lab/temp.ts";
 
@@ -66,7 +66,7 @@ test("a repository of format 1 is shown", async () => {
 });
 
 test("a repository of format 1 verifies", async () => {
-  const { backups, findings } = await verify({ store: fileStore(REPOSITORY), codec }, { backup: null });
+  const { backups, findings } = await verified(fileStore(REPOSITORY));
   expect(findings).toEqual([]);
   expect(backups).toMatchObject([{ messages: 46, problems: 0 }]);
 });

@@ -1,13 +1,12 @@
 import { expect, test } from "vitest";
-import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import type { Store } from "../../../src/ports/store.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
 import { decodeDocument } from "../../../src/repository/sealed-document.ts";
 import { mark } from "../../../src/usecases/mark.ts";
-import { verify } from "../../../src/usecases/verify.ts";
 import { failing } from "../../fakes/failing.ts";
 import { memoryStore, type MemoryStore } from "../../fakes/memory-store.ts";
 import { REPOSITORY, tinyBackup, writeBackup } from "../../fakes/sample-backup.ts";
+import { verified } from "../../fakes/verified.ts";
 
 const ID = "20261121-193200F";
 const KEY = `backups/${ID}/mark.json`;
@@ -46,7 +45,7 @@ test("a mark is a document beside the manifest, put once and taken away once", a
 test("verify takes a mark for what it is", async () => {
   const store = await repository();
   await set(true, ID, store);
-  const { findings } = await verify({ store, codec: inlineCodec({ level: 1 }) }, { backup: null });
+  const { findings } = await verified(store);
   expect(findings).toEqual([]);
 });
 

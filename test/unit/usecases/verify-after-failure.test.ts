@@ -1,25 +1,19 @@
 import { expect, test } from "vitest";
-import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import { BackupError } from "../../../src/domain/errors.ts";
 import { isSound } from "../../../src/domain/findings.ts";
 import type { Store } from "../../../src/ports/store.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
-import { verify, type VerifyResult } from "../../../src/usecases/verify.ts";
 import { failing, type Fault } from "../../fakes/failing.ts";
 import { memoryStore } from "../../fakes/memory-store.ts";
 import { REPOSITORY, tinyBackup, writeBackup } from "../../fakes/sample-backup.ts";
+import { verified } from "../../fakes/verified.ts";
 
-const codec = inlineCodec({ level: 1 });
 const down = new BackupError("TARGET_FAILED", "the network is down");
 const EARLIER = new Date("2026-11-20T02:00:00Z");
 
 /** Into a repository with one backup already, so that there is something to spoil. */
 async function attempt(store: Store): Promise<void> {
   await writeBackup(await createCatalog(store, REPOSITORY), tinyBackup());
-}
-
-async function verified(store: Store): Promise<VerifyResult> {
-  return verify({ store, codec }, { backup: null });
 }
 
 test.each<Pick<Fault, "when" | "lasting">>([

@@ -4,15 +4,23 @@ import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import { BackupError } from "../../../src/domain/errors.ts";
 import { hasDamage, isSound, type Finding } from "../../../src/domain/findings.ts";
 import type { Manifest } from "../../../src/domain/manifest.ts";
+import type { Store } from "../../../src/ports/store.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
 import { encodeManifest } from "../../../src/repository/manifest-codec.ts";
 import { encodeDocument } from "../../../src/repository/sealed-document.ts";
-import { verify, type VerifyEvent, type VerifyResult } from "../../../src/usecases/verify.ts";
+import {
+  verify,
+  type VerifyDeps,
+  type VerifyEvent,
+  type VerifyRequest,
+  type VerifyResult,
+} from "../../../src/usecases/verify.ts";
 import { failing, type Fault } from "../../fakes/failing.ts";
 import { memoryStore, type MemoryStore } from "../../fakes/memory-store.ts";
 import { REPOSITORY, sampleBackup, tinyBackup, writeBackup } from "../../fakes/sample-backup.ts";
 
 const codec = inlineCodec({ level: 1 });
+const RECORDS: VerifyRequest = { backup: null, level: { kind: "records" } };
 const LATER = new Date("2026-11-22T02:00:00Z");
 
 let whole: MemoryStore;
@@ -45,7 +53,11 @@ function bytesOf(key: string): Buffer {
 }
 
 async function all(store: MemoryStore, events: VerifyEvent[] = []): Promise<VerifyResult> {
-  return verify({ store, codec, report: (event) => events.push(event) }, { backup: null });
+  return verify({ ...deps(store), report: (event) => events.push(event) }, RECORDS);
+}
+
+function deps(store: Store): VerifyDeps {
+  return { store, codec, random: Math.random };
 }
 
 function codesOf(findings: readonly Finding[]): string[] {
@@ -58,7 +70,17 @@ test("a sound repository has no findings, and was read whole", async () => {
   expect(findings).toEqual([]);
   const segments = manifest.queues.reduce((sum, queue) => sum + queue.segments.length, 0);
   const storedBytes = manifest.measures.storedBytes;
-  expect(backups).toEqual([{ id: manifest.id, segments, messages: 44, storedBytes, problems: 0 }]);
+  expect(backups).toEqual([
+    {
+      id: manifest.id,
+      segments,
+      messages: 44,
+      ofSegments: segments,
+      storedBytes,
+      readBytes: storedBytes,
+      problems: 0,
+    },
+  ]);
   const read = events.reduce((sum, event) => sum + (event.kind === "bytes-read" ? event.bytes : 0), 0);
   expect(read).toBe(storedBytes);
   expect(events.at(0)).toEqual({ kind: "backup-opened", id: manifest.id, bytes: storedBytes });
@@ -74,7 +96,7 @@ test("a damaged byte anywhere is found, in the file it is in", async () => {
       const bytes = Buffer.from(kept.bytes);
       bytes.writeUInt8(bytes.readUInt8(at) ^ (1 << (at % 8)), at);
       tiny.objects.set(key, { ...kept, bytes });
-      const { findings } = await verify({ store: tiny, codec }, { backup: null });
+      const { findings } = await verify(deps(tiny), RECORDS);
       expect(hasDamage(findings)).toBe(true);
       const backup = key.startsWith("backups/") ? id : null;
       const file = backup === null ? null : key.split("/").at(-1);
@@ -144,7 +166,7 @@ test("a volume without end is given up soon", async () => {
       for (; given < 1000; given += 1) yield Buffer.alloc(1000, given);
     },
   };
-  const { findings } = await verify({ store: endless, codec }, { backup: null });
+  const { findings } = await verify(deps(endless), RECORDS);
   expect(given).toBeLessThan(10);
   expect(findings.map(({ message }) => message)).toContainEqual(expect.stringContaining("has more than the"));
 });
@@ -316,16 +338,16 @@ test("one backup of several", async () => {
   const store = changed({});
   const other = await writeBackup(await createCatalog(store, REPOSITORY), sampleBackup(LATER));
   store.objects.set(keyOf("data-00001.tar.zst"), { bytes: Buffer.from("x"), modifiedAt: LATER });
-  const latest = await verify({ store, codec }, { backup: "latest" });
+  const latest = await verify(deps(store), { ...RECORDS, backup: "latest" });
   expect(latest.findings).toEqual([]);
   expect(latest.backups.map(({ id }) => id)).toEqual([other.id]);
-  const first = await verify({ store, codec }, { backup: manifest.id });
+  const first = await verify(deps(store), { ...RECORDS, backup: manifest.id });
   expect(hasDamage(first.findings)).toBe(true);
   expect((await all(store)).backups.map(({ id, problems }) => [id, problems > 0])).toEqual([
     [manifest.id, true],
     [other.id, false],
   ]);
-  await expect(verify({ store, codec }, { backup: "2027" })).rejects.toMatchObject({
+  await expect(verify(deps(store), { ...RECORDS, backup: "2027" })).rejects.toMatchObject({
     code: "BACKUP_MISSING",
   });
 });
@@ -347,12 +369,12 @@ test("what cannot be read is not verified, and not sound", async () => {
   ];
   for (const [fault, file] of faults) {
     using flaky = failing(whole, [fault]);
-    const { findings } = await verify({ store: flaky, codec }, { backup: null });
+    const { findings } = await verify(deps(flaky), RECORDS);
     expect(findings[0]).toMatchObject({ severity: "unverified", code: "UNREADABLE", file });
     expect(findings.every(({ severity }) => severity === "unverified")).toBe(true);
   }
   using down = failing(whole, [{ on: "list", error }]);
-  await expect(verify({ store: down, codec }, { backup: null })).rejects.toBe(error);
+  await expect(verify(deps(down), RECORDS)).rejects.toBe(error);
 });
 
 test("a backup removed meanwhile is not damaged", async () => {
@@ -368,7 +390,7 @@ test("a backup removed meanwhile is not damaged", async () => {
     },
     [{ on: "get", key: /data-00002/, error: gone }],
   );
-  const { findings } = await verify({ store: removing, codec }, { backup: null });
+  const { findings } = await verify(deps(removing), RECORDS);
   expect(codesOf(findings)).toEqual(["note REMOVED_MEANWHILE"]);
 });
 
@@ -418,7 +440,5 @@ test("an aborted verification rejects with the signal's reason", async () => {
   const report = (event: VerifyEvent): void => {
     if (event.kind === "bytes-read") controller.abort(reason);
   };
-  await expect(verify({ store: whole, codec, report }, { backup: null }, controller.signal)).rejects.toBe(
-    reason,
-  );
+  await expect(verify({ ...deps(whole), report }, RECORDS, controller.signal)).rejects.toBe(reason);
 });
