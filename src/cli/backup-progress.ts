@@ -1,5 +1,6 @@
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupEvent } from "../usecases/backup-types.ts";
+import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
 import type { Output } from "./output.ts";
 import type { Progress } from "./progress.ts";
 import { Throttle } from "./throttle.ts";
@@ -16,6 +17,9 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
     if (event.kind !== "queue-progress" || throttle.isDue(keyOf(event.queue)))
       progress.event(eventJson(event));
     switch (event.kind) {
+      case "lease-broken":
+        progress.line(leaseBrokenLine(event));
+        break;
       case "surveyed":
         progress.expect(
           new Map(
@@ -73,6 +77,8 @@ function finishedLine(entry: Entry): string {
 function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
   const { kind: name } = event;
   switch (event.kind) {
+    case "lease-broken":
+      return leaseBrokenJson(event);
     case "surveyed":
       return { event: name, queues: event.verdicts.length };
     case "begun":

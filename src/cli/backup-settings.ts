@@ -31,6 +31,12 @@ export const BACKUP_SETTINGS = {
     group: "Target",
     commands: ["full", "incremental", "list"],
   },
+  breakLease: {
+    kind: "switch",
+    help: "take away the lease of another run on the set, when it is certain that it is dead",
+    group: "Target",
+    commands: TAKING,
+  },
   spoolDir: {
     kind: "text",
     value: "directory",

@@ -37,6 +37,7 @@ export function backupRequest(
     ...surveyRequest({ ...settings, drain }, access),
     set: settings.set,
     incremental,
+    breakLease: settings.breakLease,
     drain,
     parallel: settings.parallel,
     maxHoldMs: settings.maxHold,

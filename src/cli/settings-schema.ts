@@ -56,6 +56,7 @@ const SHAPE = {
     .regex(/^[^\p{Cc}]{1,255}$/u, "more than 255 characters, or control characters")
     .nullable()
     .default(null),
+  breakLease: switched,
   spoolDir: optionalText,
   volumeSize: z.string().transform(checked((size) => atLeast(parseSize(size), 1 << 20, "1MiB"))),
   compressionLevel: z.string().transform(checked((level) => parseWhole(level, 1, 19))),

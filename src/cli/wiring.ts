@@ -34,12 +34,14 @@ export async function wireBackup(
   report: (event: BackupEvent) => void,
 ): Promise<Wired<BackupDeps>> {
   const { settings } = session;
-  const [{ localSpool, sweepDeadSpools }, { fileStore }, { threadedCodec }, broker] = await Promise.all([
-    import("../adapters/archive/local-spool.ts"),
-    import("../adapters/store/file-store.ts"),
-    import("../adapters/codec/threaded-codec.ts"),
-    wireBroker(session),
-  ]);
+  const [{ localSpool, sweepDeadSpools }, { fileStore }, { threadedCodec }, { RUNS }, broker] =
+    await Promise.all([
+      import("../adapters/archive/local-spool.ts"),
+      import("../adapters/store/file-store.ts"),
+      import("../adapters/codec/threaded-codec.ts"),
+      import("../adapters/process/runs.ts"),
+      wireBroker(session),
+    ]);
   const [first = ".", ...others] = settings.target;
   const spoolDirectory = settings.spoolDir ?? path.join(first, ".spool");
   await sweepDeadSpools(spoolDirectory);
@@ -53,6 +55,7 @@ export async function wireBackup(
       openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
       codec,
       newRepositoryId: randomUUID,
+      runs: RUNS,
       now: () => new Date(),
       sleep: (ms, signal) => sleep(ms, signal),
       report,

@@ -27,6 +27,11 @@ export function definitionsEntryName(ordinal: number, vhost: string): string {
   return `${named(`definitions/${digits(ordinal, 5)}-`, vhost)}.json`;
 }
 
+/** `leases/1f0c5b2e9a7d4c31-nightly`: a key, not a path in a tar. `digest`, of the whole label, keeps two sets apart. */
+export function leaseFolder(digest: string, set: string): string {
+  return named(`leases/${digest}-`, set);
+}
+
 function digits(number: number, width: number): string {
   return String(number).padStart(width, "0");
 }

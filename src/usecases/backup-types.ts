@@ -6,7 +6,9 @@ import type { BrokerDirectory } from "../ports/broker-directory.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool } from "../ports/spool.ts";
+import type { Runs } from "../ports/runs.ts";
 import type { Store } from "../ports/store.ts";
+import type { LeaseEvent } from "./held-lease.ts";
 import type { SurveyRequest } from "./survey.ts";
 
 export interface BackupDeps {
@@ -19,6 +21,7 @@ export interface BackupDeps {
   readonly codec: SegmentCodec;
   /** Of the repository, where there is none yet. */
   newRepositoryId(): string;
+  readonly runs: Runs;
   now(): Date;
   /** Rejects with the signal's reason. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
@@ -30,6 +33,8 @@ export interface BackupRequest extends SurveyRequest {
   readonly set: string | null;
   /** null: a full backup. */
   readonly incremental: IncrementalRequest | null;
+  /** Takes away the leases others hold on the set. */
+  readonly breakLease: boolean;
   readonly drain: boolean;
   /** Queues read at once. */
   readonly parallel: number;
@@ -82,6 +87,7 @@ export interface Removal {
 }
 
 export type BackupEvent =
+  | LeaseEvent
   | { readonly kind: "surveyed"; readonly verdicts: readonly ReadingVerdict[] }
   | { readonly kind: "begun"; readonly id: string }
   | { readonly kind: "queue-begun"; readonly queue: QueueAddress; readonly messages: number | null }

@@ -7,15 +7,16 @@ import { refuseUnsafe } from "./nothing-read.ts";
 import { refuseSpent } from "./spent-deliveries.ts";
 import { survey, type Survey } from "./survey.ts";
 import { take, type Taken, type TakeRequest } from "./take.ts";
+import { withLease, type Held } from "./with-lease.ts";
 
 /** Messages of one queue in one round of a drain: what is held until the commit must not grow without bound. */
 const ROUND_MESSAGES = 500_000;
 
 /**
- * Takes a full backup, or an incremental one. With `drain` what was committed is removed from the queues, in rounds, each a backup of its own, until what
- * was ready at the first cut is gone. Kill it at any moment: every message is on its queue or in a committed backup, for a moment in
- * both.
- * Throws QUEUE_UNSAFE (every queue wanted is unsafe to read), BACKUP_MISSING (no base), and what `survey`, `chooseBase` and `take`
+ * Takes a full backup, or an incremental one. With `drain` what was committed is removed from the queues, in rounds, each a backup
+ * of its own, until what was ready at the first cut is gone. Kill it at any moment: every message is on its queue or in a committed
+ * backup, for a moment in both. All rounds are taken under one lease.
+ * Throws QUEUE_UNSAFE (every queue wanted is unsafe to read), BACKUP_MISSING (no base), LEASE_HELD (another run writes to the set), and what `survey`, `chooseBase` and `take`
  * throw before anything is committed.
  */
 export async function backup(
@@ -27,21 +28,44 @@ export async function backup(
   const verdicts = await refuseSpent(deps.stores[0], found.verdicts, request.policy.accept, signal);
   const surveyed: Survey = { ...found, verdicts };
   const set = request.set ?? defaultSet(surveyed.broker.clusterName, request.vhosts);
-  const { over, remark } = await baseFor(deps, request.incremental, set, signal);
-  const base = over?.id ?? null;
-  const warnings = [...surveyed.unknown, ...remark];
   deps.report({ kind: "surveyed", verdicts });
-  if (request.dryRun) {
-    const partial = verdicts.some((verdict) => verdict.recipe === null);
-    return { base, manifests: [], verdicts, warnings, removals: [], partial, failure: null };
-  }
+  if (request.dryRun) return planOnly(deps, request, set, surveyed, signal);
   refuseUnsafe(verdicts);
-  const { rounds, failure } = await takeRounds(deps, { ...request, set, over }, surveyed, signal);
+  const command = request.incremental === null ? "full" : "incremental";
+  const wish = { stores: deps.stores, set, command, breakLease: request.breakLease };
+  return withLease(deps, wish, signal, async (held) => takeAll(deps, request, set, surveyed, held));
+}
+
+/** Asks for everything and touches nothing, so it needs no lease. */
+async function planOnly(
+  deps: BackupDeps,
+  request: BackupRequest,
+  set: string,
+  { verdicts, unknown }: Survey,
+  signal: AbortSignal,
+): Promise<BackupResult> {
+  const { over, remark } = await baseFor(deps, request.incremental, set, signal);
+  const warnings = [...unknown, ...remark];
+  const partial = verdicts.some((verdict) => verdict.recipe === null);
+  return { base: over?.id ?? null, manifests: [], verdicts, warnings, removals: [], partial, failure: null };
+}
+
+/** The base is chosen under the lease: nobody adds to the set or removes from it any more. */
+async function takeAll(
+  deps: BackupDeps,
+  request: BackupRequest,
+  set: string,
+  surveyed: Survey,
+  held: Held,
+): Promise<BackupResult> {
+  const { over, remark } = await baseFor(deps, request.incremental, set, held.signal);
+  const { rounds, failure } = await takeRounds(deps, { ...request, set, over }, surveyed, held);
+  const warnings = [...surveyed.unknown, ...remark, ...rounds.flatMap((round) => round.warnings)];
   return {
-    base,
+    base: over?.id ?? null,
     manifests: rounds.map((round) => round.manifest),
-    verdicts,
-    warnings: [...new Set([...warnings, ...rounds.flatMap((round) => round.warnings)])],
+    verdicts: surveyed.verdicts,
+    warnings: [...new Set(warnings)],
     removals: rounds.flatMap((round) => round.removals),
     partial: rounds.some(isPartial),
     failure,
@@ -87,16 +111,16 @@ async function takeRounds(
   deps: BackupDeps,
   request: TakeRequest,
   surveyed: Survey,
-  signal: AbortSignal,
+  held: Held,
 ): Promise<{ readonly rounds: readonly Taken[]; readonly failure: BackupError | null }> {
-  if (!request.drain) return { rounds: [await take(deps, request, surveyed, null, signal)], failure: null };
+  if (!request.drain) return { rounds: [await take(deps, request, surveyed, null, held)], failure: null };
   const rounds: Taken[] = [];
   const left = new Map<string, number>();
   let next = surveyed;
   while (next.verdicts.length > 0) {
     const atMost = (queue: QueueAddress) => Math.min(ROUND_MESSAGES, left.get(key(queue)) ?? ROUND_MESSAGES);
     try {
-      rounds.push(await take(deps, request, next, atMost, signal));
+      rounds.push(await take(deps, request, next, atMost, held));
     } catch (error) {
       if (rounds.length === 0 || !(error instanceof BackupError)) throw error;
       return { rounds, failure: error };

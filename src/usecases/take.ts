@@ -16,6 +16,7 @@ import { refuseEmpty } from "./nothing-read.ts";
 import { paceOf } from "./pace.ts";
 import { collectDefinitions, type Survey } from "./survey.ts";
 import { Targets } from "./targets.ts";
+import type { Held } from "./with-lease.ts";
 
 /** Finished volumes that may wait for the targets; beyond that reading waits. */
 const WAITING_VOLUMES = 2;
@@ -40,15 +41,16 @@ export type AtMost = (queue: QueueAddress) => number;
 /**
  * One committed backup of the queues surveyed: read, ship, commit; with drain, remove. `atMost` null: all that is ready.
  * Whatever fails before the commit leaves queues as they were and nothing at the targets.
- * Throws the reason when no queue at all could be read, and TARGET_*.
+ * Throws the reason when no queue at all could be read, LEASE_HELD, and TARGET_*.
  */
 export async function take(
   deps: BackupDeps,
   request: TakeRequest,
   surveyed: Survey,
   atMost: AtMost | null,
-  signal: AbortSignal,
+  held: Held,
 ): Promise<Taken> {
+  const { signal } = held;
   const startedAt = deps.now();
   const definitions = await collectDefinitions(deps.directory, surveyed.verdicts, signal);
   // One queue's failure to be stored ends the reading of all.
@@ -117,6 +119,7 @@ export async function take(
       },
     };
     await targets.requireHolders(manifest, run.signal);
+    await held.assertHeld();
     await targets.commit(manifest, (location) =>
       deps.report({ kind: "committed", id: targets.id, location }),
     );

@@ -1,5 +1,6 @@
 import { ALL_MESSAGES } from "../../src/domain/sequence-range.ts";
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { localSpool } from "../../src/adapters/archive/local-spool.ts";
 import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
 import { compileQueuePattern } from "../../src/domain/queue-pattern.ts";
@@ -9,6 +10,7 @@ import { cat } from "../../src/usecases/cat.ts";
 import { list } from "../../src/usecases/list.ts";
 import { verified } from "./verified.ts";
 import type { TempDirectory } from "../lab/temp.ts";
+import { newRun } from "./fake-runs.ts";
 import type { HeldQueues } from "./held-queues.ts";
 
 /** What a backup needs, over queues in memory and any stores. */
@@ -25,8 +27,9 @@ export function backupDeps(
     openSpool: () => localSpool(temp.join("spool")),
     codec: inlineCodec({ level: 1 }),
     newRepositoryId: () => randomUUID(),
+    runs: newRun(),
     now: () => new Date(),
-    sleep: async () => undefined,
+    sleep: async (ms, signal) => delay(ms, undefined, { signal }),
     report: (event) => events.push(event),
   };
 }
@@ -40,6 +43,7 @@ export function backupRequest(names: readonly string[], more: Partial<BackupRequ
     holdMemory: { part: 0.5 },
     set: null,
     incremental: null,
+    breakLease: false,
     drain: false,
     parallel: 2,
     maxHoldMs: 60_000,

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { BackupError, hasCode } from "../../src/domain/errors.ts";
 import type { Store } from "../../src/ports/store.ts";
 import { backup } from "../../src/usecases/backup.ts";
+import type { BackupDeps } from "../../src/usecases/backup-types.ts";
 import { backupDeps, backupRequest, committed } from "../fakes/backup-lab.ts";
 import { failing } from "../fakes/failing.ts";
 import { HeldQueues } from "../fakes/held-queues.ts";
@@ -115,10 +116,37 @@ test("interrupted after every event: nothing is committed, nothing is held, noth
     await expectNothingLost(queues, store);
     if (failure !== reason) break;
     interruptions += 1;
-    const left = [...store.objects.keys()].filter((key) => key.startsWith("backups/"));
+    const left = [...store.objects.keys()].filter((key) => key !== "mqbackup-repository.json");
     expect({ nth, left }).toEqual({ nth, left: [] });
   }
   expect(interruptions).toBeGreaterThan(10);
+});
+
+test("a lease taken away at any moment: nothing is committed from then on, and every queue is given back", async () => {
+  const events: string[] = [];
+  for (let nth = 1; nth === 1 || nth <= events.length; nth++) {
+    await using temp = await tempDirectory();
+    const store = memoryStore();
+    const queues = new HeldQueues(QUEUES);
+    let seen = 0;
+    const deps: BackupDeps = {
+      ...backupDeps(queues, [store], temp),
+      report: (event) => {
+        if (nth === 1) events.push(event.kind);
+        seen += 1;
+        if (seen !== nth) return;
+        for (const key of store.objects.keys()) if (key.startsWith("leases/")) store.objects.delete(key);
+      },
+    };
+    const failure = await failureOf(backup(deps, backupRequest(NAMES), NEVER));
+    // Before it is taken and after the commit there is none to take.
+    const harmless = events[nth - 1] === "surveyed" || events[nth - 1] === "committed";
+    expect({ nth, code: hasCode(failure, "LEASE_HELD") }).toEqual({ nth, code: !harmless });
+    await expectNothingLost(queues, store);
+    const kept = [...store.objects.keys()].filter((key) => key !== "mqbackup-repository.json");
+    expect({ nth, nothing: kept.length === 0 }).toEqual({ nth, nothing: !harmless });
+  }
+  expect(events.length).toBeGreaterThan(10);
 });
 
 test("one queue that cannot be opened is skipped with its reason, the others are kept", async () => {
