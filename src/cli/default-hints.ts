@@ -41,6 +41,7 @@ export const DEFAULT_HINTS: Readonly<Record<ErrorCode, string>> = {
   FORMAT_NEWER: "Use a version of mqbackup that knows this format.",
   MANIFEST_DAMAGED: "Take the backup from another copy of the repository.",
   ARCHIVE_DAMAGED: VERIFY,
+  METRICS_FAILED: "Look at --metrics-file; what the run did stands.",
   LEASE_HELD: "Wait until the other run has ended.",
   INTERRUPTED: "Nothing is left half done: run the same command again.",
   INTERNAL: "This is a mistake in mqbackup: run it again with --verbose and report what it prints.",

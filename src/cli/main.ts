@@ -6,6 +6,7 @@ import { exitStatusOf, INTERRUPTED } from "./exit-status.ts";
 import type { OutputOptions } from "./output.ts";
 import { parseCommandLine, type Invocation } from "./program.ts";
 import { renderError } from "./render-error.ts";
+import type { RunReport } from "./run-report.ts";
 import type { RunCommand, Session } from "./session.ts";
 import type { CommandName } from "./setting-entry.ts";
 import { painter } from "./terminal-text.ts";
@@ -29,14 +30,21 @@ const interruption = new AbortController();
 const secrets: string[] = [];
 /** Until the settings are known, as the command line alone has it. */
 let options: OutputOptions = optionsFromFlags();
+/** null: the run has not begun. */
+let report: RunReport | null = null;
 
 watchOutput();
 listenForSignals();
 // An error nobody waited for: what is held goes back with the connections.
-process.on("uncaughtException", (error) => process.exit(told(error)));
+process.on("uncaughtException", (error) => void end(told(error)));
 const status = await run().catch(told);
 await flushed();
-process.exit(status);
+await end(status);
+
+/** Tells others how it went, and ends the process. */
+async function end(ending: number): Promise<never> {
+  process.exit(await (report?.ended(ending) ?? ending));
+}
 
 /** Prints the error; its exit status. */
 function told(caught: unknown): number {
@@ -55,6 +63,10 @@ async function run(): Promise<number> {
   });
   if (invocation === null) return 0;
   const session = await openSession(invocation);
+  if (session.settings.metricsFile !== null || session.settings.pingUrl !== null) {
+    const { wireReport } = await import("./wiring.ts");
+    report = await wireReport(invocation.command, session, told);
+  }
   const command = await COMMANDS[invocation.command]();
   return command(session);
 }
@@ -84,6 +96,7 @@ async function openSession({ command, flags, argument }: Invocation): Promise<Se
     signal: interruption.signal,
     tool: { name: "mqbackup", version: versionOf() },
     env: process.env,
+    measured: (samples) => report?.measured(samples),
     keepSecret,
   };
 }
@@ -105,7 +118,7 @@ function watchOutput(): void {
     const code = "code" in error ? String(error.code) : error.message;
     stdoutState.gone = true;
     if (code === "EPIPE") return;
-    process.exit(
+    void end(
       told(new BackupError("INTERNAL", `standard output cannot be written: ${code}`, { cause: error })),
     );
   });

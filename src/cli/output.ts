@@ -1,6 +1,6 @@
 import { once } from "node:events";
 
-import { painter, type Paint } from "./terminal-text.ts";
+import { painter, visible, type Paint } from "./terminal-text.ts";
 
 /** A stream of the process, as far as it is used here. */
 export interface OutputStream {
@@ -78,6 +78,16 @@ export class Output {
   /** Messages also for those who want quiet. */
   complain(lines: readonly string[]): void {
     if (lines.length > 0) this.stderr.write(`${lines.join("\n")}\n`);
+  }
+
+  /** Something is wrong that does not end the run; also for those who want quiet. */
+  warn(message: string): void {
+    const { json } = this.options;
+    this.stderr.write(
+      json
+        ? `${JSON.stringify({ event: "warning", message })}\n`
+        : `${this.paintNote("mqbackup:", "yellow")} warning: ${visible(message)}\n`,
+    );
   }
 
   /** Resolves when more may be written, or nobody will read it. */

@@ -27,7 +27,7 @@ export function settingsFromFlags(flags: Readonly<Record<string, unknown>>): Raw
     const value = flagValue(key, flags);
     if (value !== null) found.set(key, { value, origin: flagOf(key) });
   }
-  for (const key of ["url", "managementUrl"] as const) {
+  for (const key of ["url", "managementUrl", "pingUrl"] as const) {
     for (const url of asList(found.get(key)?.value ?? [])) refusePassword(key, url);
   }
   return found;

@@ -75,7 +75,7 @@ export function restoreLines(result: RestoreResult, paint: Paint): readonly stri
 }
 
 /** Of all queues together. Latency: fetch, publish and confirm of all there was; of single confirms the slowest queue's. */
-function restoreMeasures({ queues, startedAt, finishedAt }: RestoreResult) {
+export function restoreMeasures({ queues, startedAt, finishedAt }: RestoreResult) {
   const messages = queues.reduce((sum, queue) => sum + queue.confirmed - queue.before, 0);
   const bodyBytes = queues.reduce((sum, queue) => sum + queue.bodyBytes, 0);
   const latencyMs = Math.max(1, finishedAt.getTime() - startedAt.getTime());

@@ -1,3 +1,4 @@
+import type { Measured } from "./metrics.ts";
 import type { Output } from "./output.ts";
 import type { Invocation } from "./program.ts";
 import type { RawSettings } from "./raw-settings.ts";
@@ -14,6 +15,8 @@ export interface Session {
   readonly signal: AbortSignal;
   readonly tool: { readonly name: string; readonly version: string };
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What the run found out, for `--metrics-file`; see `metrics.ts`. May be called more than once. */
+  measured(samples: readonly Measured[]): void;
   /** From now on this text is kept out of error messages. */
   keepSecret(text: string): void;
 }

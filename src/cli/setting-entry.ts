@@ -21,6 +21,7 @@ export const SETTING_GROUPS = [
   "Restore",
   "Messages",
   "Verify",
+  "Monitoring",
   "Output",
 ] as const;
 

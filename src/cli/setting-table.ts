@@ -1,5 +1,6 @@
 import { BACKUP_SETTINGS } from "./backup-settings.ts";
 import { BROKER_SETTINGS } from "./broker-settings.ts";
+import { REPORT_SETTINGS } from "./report-settings.ts";
 import { RESTORE_SETTINGS } from "./restore-settings.ts";
 import { COMMANDS, type CommandName, type SettingEntry } from "./setting-entry.ts";
 import { VERIFY_SETTINGS } from "./verify-settings.ts";
@@ -42,6 +43,7 @@ export const SETTINGS = {
   ...BACKUP_SETTINGS,
   ...RESTORE_SETTINGS,
   ...VERIFY_SETTINGS,
+  ...REPORT_SETTINGS,
   ...OUTPUT_SETTINGS,
 };
 

@@ -1,6 +1,6 @@
 import { asList, type RawSettings } from "./raw-settings.ts";
 import { SETTING_KEYS, settingEntry, type SettingKey } from "./setting-table.ts";
-import { maskUrl } from "./url-text.ts";
+import { maskPath, maskUrl } from "./url-text.ts";
 
 export interface ListedSetting {
   readonly name: SettingKey;
@@ -22,6 +22,7 @@ export function listSettings(raw: RawSettings): readonly ListedSetting[] {
 function masked(name: SettingKey, value: string | readonly string[]): string | readonly string[] {
   const { kind, secret } = settingEntry(name);
   if (secret) return "***";
+  if (name === "pingUrl") return maskPath(String(value));
   if (kind !== "list") return value;
   // Targets of later versions are URLs too.
   return asList(value).map(maskUrl);

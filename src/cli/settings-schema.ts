@@ -16,7 +16,7 @@ import {
   parseWhole,
 } from "./quantities.ts";
 import type { SettingKey } from "./setting-table.ts";
-import { maskUrl } from "./url-text.ts";
+import { maskPath, maskUrl } from "./url-text.ts";
 
 const text = z.string().min(1, "an empty value");
 const optionalText = text.nullable().default(null);
@@ -102,6 +102,12 @@ const SHAPE = {
   quick: switched,
   records: switched,
   sample: z.string().transform(checked(samplePart)).nullable().default(null),
+  metricsFile: optionalText,
+  pingUrl: z
+    .string()
+    .transform(checked((url) => urlOf(url, ["http:", "https:"], maskPath)))
+    .nullable()
+    .default(null),
   dryRun: switched,
   printSettings: switched,
   json: switched,
@@ -161,8 +167,8 @@ function samplePart(percent: string): number {
   throw new RangeError("a sample of nothing");
 }
 
-function urlOf(value: string, protocols: readonly string[]): string {
-  const shown = JSON.stringify(maskUrl(value));
+function urlOf(value: string, protocols: readonly string[], mask = maskUrl): string {
+  const shown = JSON.stringify(mask(value));
   const url = URL.canParse(value) ? new URL(value) : null;
   if (url === null || url.hostname === "") throw new RangeError(`${shown} is not a URL`);
   // What was meant as a password would be taken for a virtual host, and shown.

@@ -10,7 +10,7 @@ import {
 import type { CommandName } from "./setting-entry.ts";
 import { checkSettings } from "./settings-checks.ts";
 import { parseSettings, type Settings } from "./settings-schema.ts";
-import { secretsOf } from "./url-text.ts";
+import { pathOf, secretsOf } from "./url-text.ts";
 import { isSettingKey, type SettingKey } from "./setting-table.ts";
 
 export interface SettingSources {
@@ -58,5 +58,6 @@ function parsed(raw: RawSettings, command: CommandName): Settings {
 
 function secretsIn(raw: RawSettings): readonly string[] {
   const of = (key: SettingKey): readonly string[] => asList(raw.get(key)?.value ?? []);
-  return [...of("password"), ...[...of("url"), ...of("managementUrl")].flatMap(secretsOf)];
+  const urls = [...of("url"), ...of("managementUrl"), ...of("pingUrl")];
+  return [...of("password"), ...urls.flatMap(secretsOf), ...of("pingUrl").flatMap(pathOf)];
 }

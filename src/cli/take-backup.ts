@@ -2,6 +2,7 @@ import { backup } from "../usecases/backup.ts";
 import type { BackupResult, IncrementalRequest } from "../usecases/backup-types.ts";
 import { showBackup } from "./backup-progress.ts";
 import { PARTIAL } from "./exit-status.ts";
+import { backupMetrics } from "./metrics.ts";
 import { openProgress } from "./open-progress.ts";
 import { backupComplaints, backupJson, backupLines, warningLines } from "./render-backup.ts";
 import { verdictJson, verdictRemarks, verdictTable } from "./render-check.ts";
@@ -14,6 +15,7 @@ import { wireBackup } from "./wiring.ts";
 export async function takeBackup(session: Session, incremental: IncrementalRequest | null): Promise<number> {
   const result = await take(session, incremental);
   const status = backupStatus(result, session.settings.dryRun);
+  session.measured(backupMetrics(result.manifests));
   await (session.settings.dryRun ? printPlan : printBackup)(session, result, status);
   // What came of it is on standard output; that it broke off belongs on standard error.
   if (result.failure !== null && status !== PARTIAL) throw result.failure;

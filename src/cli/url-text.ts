@@ -16,6 +16,26 @@ export function secretsOf(text: string): readonly string[] {
   );
 }
 
+/** A URL whose path tells who may use it, fit to be seen: scheme and host alone. */
+export function maskPath(text: string): string {
+  if (!URL.canParse(text)) return "***";
+  const { protocol, host } = new URL(text);
+  return `${protocol}//${host}/***`;
+}
+
+/** What must not be seen of it: all of it, and what comes behind the host. */
+export function pathOf(text: string): readonly string[] {
+  if (!URL.canParse(text)) return [text];
+  const { pathname, search } = new URL(text);
+  const parts = [...pathname.split("/"), pathname.slice(1), search.slice(1)];
+  return [...new Set([text, ...parts.flatMap((part) => [part, decoded(part)])])].filter(
+    (part) => part.length >= LEAST_TOKEN,
+  );
+}
+
+/** Shorter parts of a path are words like "heartbeat", and no secret. */
+const LEAST_TOKEN = 12;
+
 /** Percent-encoding undone where it is valid. */
 export function decoded(text: string): string {
   try {

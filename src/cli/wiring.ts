@@ -12,7 +12,9 @@ import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
 import type { CheckDeps } from "../usecases/check.ts";
 import type { RestoreDeps, RestoreEvent } from "../usecases/restore-types.ts";
 import { brokerAccess, type BrokerAccess } from "./broker-access.ts";
+import type { ReportDeps, RunReport } from "./run-report.ts";
 import type { Session } from "./session.ts";
+import type { CommandName } from "./setting-entry.ts";
 
 /** Twice a heartbeat without a sign of life and the connection is given up. */
 const HEARTBEAT_SECONDS = 30;
@@ -105,6 +107,28 @@ export async function wireRestore(
       await repository[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Around every command: what a run tells others. */
+export async function wireReport(
+  command: CommandName,
+  { settings, output, signal }: Session,
+  complain: (error: unknown) => void,
+): Promise<RunReport> {
+  const [{ RunReport: Report }, { sendPing }, { readWhole, writeWhole }] = await Promise.all([
+    import("./run-report.ts"),
+    import("../adapters/monitoring/ping.ts"),
+    import("../adapters/monitoring/text-file.ts"),
+  ]);
+  const deps: ReportDeps = {
+    now: () => new Date(),
+    ping: sendPing,
+    read: readWhole,
+    write: writeWhole,
+    warn: (message) => output.warn(message),
+    complain,
+  };
+  return new Report(deps, command, settings, signal);
 }
 
 /** Targets alone: their documents, no messages. */

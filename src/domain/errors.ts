@@ -34,6 +34,7 @@ export type ErrorCode =
   | "MANIFEST_DAMAGED"
   | "ARCHIVE_DAMAGED"
   | "LEASE_HELD"
+  | "METRICS_FAILED"
   | "INTERRUPTED"
   | "INTERNAL";
 

@@ -19,20 +19,23 @@ function holdCalls(pattern) {
     process.once("SIGINT", resolve);
     process.once("SIGTERM", resolve);
   });
+  const hold = async (path) => {
+    if (held || !pattern.test(path)) return;
+    held = true;
+    fs.writeFileSync(mark, path);
+    const awake = setInterval(() => undefined, 1000);
+    await signalled;
+    await delay(100); // the program has heard it too
+    clearInterval(awake);
+  };
   for (const name of ["link", "rename", "open"]) {
     const original = fs.promises[name];
     fs.promises[name] = async (...args) => {
-      const path = String(name === "open" ? args[0] : args[1]);
-      if (!held && pattern.test(path)) {
-        held = true;
-        fs.writeFileSync(mark, path);
-        const awake = setInterval(() => undefined, 1000);
-        await signalled;
-        await delay(100); // the program has heard it too
-        clearInterval(awake);
-      }
+      await hold(String(name === "open" ? args[0] : args[1]));
       return original(...args);
     };
   }
+  const { open } = fs;
+  fs.open = (...args) => void hold(String(args[0])).then(() => open(...args));
   syncBuiltinESMExports();
 }

@@ -1,6 +1,7 @@
 import type { RestoreResult } from "../../usecases/restore-types.ts";
 import { restore as restoreBackup } from "../../usecases/restore.ts";
 import { PARTIAL } from "../exit-status.ts";
+import { restoreMetrics } from "../metrics.ts";
 import { openProgress } from "../open-progress.ts";
 import { planLines, restoreComplaints, restoreJson, restoreLines } from "../render-restore.ts";
 import { restoreCommand } from "../requests.ts";
@@ -13,6 +14,7 @@ export const restore: RunCommand = async (session) => {
   const { output, settings } = session;
   const result = await putBack(session);
   const status = restoreStatus(result);
+  session.measured(restoreMetrics(result));
   if (output.options.json) await output.printJson(restoreJson(result, status));
   else if (settings.dryRun) await output.printLines(planLines(result, output.paint));
   else if (output.options.quiet) output.complain(restoreComplaints(result, output.paintNote));

@@ -1,4 +1,5 @@
 import { verify as verifyStored, type VerifyResult } from "../../usecases/verify.ts";
+import { verifyMetrics } from "../metrics.ts";
 import { openProgress } from "../open-progress.ts";
 import { verifyComplaints, verifyJson, verifyLines } from "../render-verify.ts";
 import { verifyLevel } from "../requests.ts";
@@ -13,6 +14,7 @@ export const verify: RunCommand = async (session) => {
   const { json, quiet } = output.options;
   const looked = [];
   for (const target of settings.target) looked.push({ target, result: await verifyTarget(session, target) });
+  session.measured(verifyMetrics(looked.map(({ result }) => result)));
   const status = verifyStatus(looked.flatMap(({ result }) => result.findings));
   if (json) {
     await output.printJson({

@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { celFilter } from "../../../src/adapters/expression/cel-filter.ts";
 import { VARIABLE_TYPES } from "../../../src/adapters/expression/message-variables.ts";
 import { EXIT_STATUSES } from "../../../src/cli/exit-status.ts";
+import { METRICS } from "../../../src/cli/metrics.ts";
 import { parseCommandLine } from "../../../src/cli/program.ts";
 import { defaultSettings, settingsFromEnvironment, settingsFromFile } from "../../../src/cli/raw-settings.ts";
 import { COMMANDS } from "../../../src/cli/setting-entry.ts";
@@ -83,13 +84,23 @@ test("the conditions can be taken as they stand", () => {
   for (const text of conditions) expect(celFilter(text).text).toBe(text);
 });
 
+test("the metrics are those of the program, in the table and in the rules", () => {
+  const told = rowsOf(/^\| metric /).flatMap(([names = ""]) => names.split(", "));
+  expect(told.toSorted()).toEqual(Object.keys(METRICS).toSorted());
+  const rules = blocksOf("yaml").filter((text) => text.startsWith("groups:"));
+  const used = rules.flatMap((text) => text.match(/mqbackup_\w+/g) ?? []);
+  expect(used.length).toBeGreaterThan(3);
+  expect(used.filter((name) => !Object.hasOwn(METRICS, name))).toEqual([]);
+  for (const text of rules) expect(() => parse(text)).not.toThrow();
+});
+
 test("the exit statuses are those of the program", () => {
   const told = rowsOf(/^\| status /).map(([status, meaning]) => [Number(status), meaning]);
   expect(told).toEqual(EXIT_STATUSES);
 });
 
 test("the configuration files are valid", () => {
-  const files = blocksOf("yaml");
+  const files = blocksOf("yaml").filter((text) => !text.startsWith("groups:"));
   expect(files.length).toBeGreaterThan(1);
   for (const text of files) {
     const raw = settingsFromFile(parse(text), "mqbackup.yaml");

@@ -128,6 +128,12 @@ describe("resolveSettings", () => {
     [{ env: { MQBACKUP_URL: "amqp//u:secret@h" } }, 'MQBACKUP_URL: "amqp//u:***@h" is not a URL', ""],
     [{ env: { MQBACKUP_URL: "u:secret/@@h/v" } }, 'MQBACKUP_URL: "u:***@h/v" is not a URL', ""],
     [{ env: { MQBACKUP_URL: "amqp://u:se/cret@h" } }, 'MQBACKUP_URL: "amqp://u:***@h" is not a URL', ""],
+    [
+      { flags: { pingUrl: "htp://h/secret-token" } },
+      '--ping-url: "htp://h/***" does not begin with http://',
+      "",
+    ],
+    [{ env: { MQBACKUP_PING_URL: "secret-token" } }, 'MQBACKUP_PING_URL: "***" is not a URL', ""],
     [{ flags: { managementUrl: ["none", "http://x"] } }, "--management-url: none and something else", ""],
     [
       { flags: { map: ["x"] }, command: "restore" },
@@ -226,6 +232,8 @@ describe("resolveSettings", () => {
       expect(await rejection({ flags: { managementUrl: [url.replace("amqp", "http")] } })).toMatchObject({
         code: "USAGE",
       });
+      const pingUrl = url.replace(/^amqps?/, "https");
+      expect(await rejection({ flags: { pingUrl } })).toMatchObject({ code: "USAGE" });
       expect((await resolve({ env: { MQBACKUP_URL: url } })).settings.url).toEqual([url]);
     },
   );
@@ -239,6 +247,7 @@ describe("listSettings", () => {
         MQBACKUP_URL: "amqp://u:s%40crEt1@one,amqp://u:s%40crEt1@two/v",
         MQBACKUP_MANAGEMENT_URL: "http://m:crEt2@one",
         MQBACKUP_PASSWORD: "crEt3",
+        MQBACKUP_PING_URL: "https://p:crEt4@hc.example/ping/crEt5-0123456789?k=crEt6-0123456789",
       },
     });
     const listed = listSettings(raw);
@@ -249,11 +258,22 @@ describe("listSettings", () => {
       origin: "MQBACKUP_URL",
     });
     expect(of("password")).toMatchObject({ value: "***", origin: "MQBACKUP_PASSWORD" });
+    expect(of("pingUrl")).toMatchObject({ value: "https://hc.example/***", origin: "MQBACKUP_PING_URL" });
     expect(of("queue")).toMatchObject({ value: ["a", "b"], origin: "--queue" });
     expect(of("auth")).toMatchObject({ value: "plain", origin: "default" });
     expect(of("set")).toMatchObject({ value: null, origin: null });
     expect(JSON.stringify(listed)).not.toContain("crEt");
-    expect(secrets).toEqual(expect.arrayContaining(["s%40crEt1", "s@crEt1", "crEt2", "crEt3"]));
+    expect(secrets).toEqual(
+      expect.arrayContaining([
+        "s%40crEt1",
+        "s@crEt1",
+        "crEt2",
+        "crEt3",
+        "crEt4",
+        "crEt5-0123456789",
+        "k=crEt6-0123456789",
+      ]),
+    );
   });
 
   it("describes every setting, and gives each at least one command", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { maskUrl, secretsOf } from "../../../src/cli/url-text.ts";
+import { maskPath, maskUrl, pathOf, secretsOf } from "../../../src/cli/url-text.ts";
 
 describe("a URL to be seen", () => {
   it.each([
@@ -35,4 +35,19 @@ describe("secrets of a URL", () => {
   it("holds the password also when the path has an @", () => {
     expect(secretsOf("amqp://user:secret@host/v@w")).toContain("secret");
   });
+});
+
+it.each([
+  ["https://hc-ping.com/0c4f1f9a-0000-4000", "https://hc-ping.com/***"],
+  ["http://u:pw@h:8000/ping/x?k=1#f", "http://h:8000/***"],
+  ["not a url", "***"],
+])("shows of %s no more than %s", (url, shown) => expect(maskPath(url)).toBe(shown));
+
+it("keeps the long parts of a path secret, and no words", () => {
+  const secret = pathOf("https://h/api/v1/heartbeat/tok%2Ben0123456789?k=another-0123");
+  expect(secret).toEqual(
+    expect.arrayContaining(["tok%2Ben0123456789", "tok+en0123456789", "k=another-0123"]),
+  );
+  expect(secret).not.toContain("heartbeat");
+  expect(pathOf("no url")).toEqual(["no url"]);
 });
