@@ -7,6 +7,7 @@ const REPOSITORY = [
   "full",
   "incremental",
   "restore",
+  "drill",
   "list",
   "show",
   "cat",
@@ -85,7 +86,7 @@ export const BACKUP_SETTINGS = {
     help: "queues read or restored at once",
     default: "4",
     group: "Backup",
-    commands: ["full", "incremental", "restore"],
+    commands: ["full", "incremental", "restore", "drill"],
   },
   maxHold: {
     kind: "text",
@@ -93,7 +94,7 @@ export const BACKUP_SETTINGS = {
     help: "give a queue back after this long; what was not read becomes a gap",
     default: "14m",
     group: "Backup",
-    commands: ["full", "incremental", "restore"],
+    commands: ["full", "incremental", "restore", "drill"],
   },
   keepDeliveries: {
     kind: "text",

@@ -13,6 +13,8 @@ export interface BrokerAccess {
   readonly managementUrls: readonly string[] | null;
   /** Of the URLs. */
   readonly vhost: string;
+  /** Of the first URL; with `external` that of the certificate, if the URL names it. */
+  readonly user: string;
   readonly auth: "plain" | "external";
   readonly tls: { readonly ca?: Buffer; readonly cert?: Buffer; readonly key?: Buffer };
   /** Found in a file: nobody may see them. */
@@ -36,6 +38,7 @@ export async function brokerAccess(settings: Settings): Promise<BrokerAccess> {
       ? null
       : management.map((url) => withLogin(url, password, "plain", urls[0])),
     vhost: commonVhost(urls),
+    user: decoded(new URL(urls[0] ?? "").username),
     auth: settings.auth,
     tls: { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) },
     secrets: password === null || settings.password !== null ? [] : [password],

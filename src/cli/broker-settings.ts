@@ -1,6 +1,6 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
-const BROKER = ["full", "incremental", "restore", "check"] as const;
+const BROKER = ["full", "incremental", "restore", "drill", "check"] as const;
 const READING = ["full", "incremental", "check"] as const;
 
 /** How the broker is reached, and which of its queues are meant. */
@@ -63,7 +63,7 @@ export const BROKER_SETTINGS = {
     value: "name",
     help: "virtual host; repeatable (default: the URL's)",
     group: "Queues",
-    commands: [...READING, "restore", "cat"],
+    commands: [...READING, "restore", "drill", "cat"],
   },
   allVhosts: {
     kind: "switch",

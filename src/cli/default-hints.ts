@@ -29,6 +29,8 @@ export const DEFAULT_HINTS: Readonly<Record<ErrorCode, string>> = {
   PUBLISH_UNROUTABLE: "Look whether queue and bindings are there.",
   RESTORE_REFUSED: "mqbackup restore --dry-run shows the whole plan.",
   READ_BACK_DIFFERS: "Look who else uses the queue, then restore into an empty one.",
+  DRILL_DIFFERS:
+    "mqbackup verify checks the archive alone; if it is sound, look at the broker that was drilled on: version, plugins, log.",
   TARGET_MISSING: TARGET,
   TARGET_REFUSED: TARGET,
   TARGET_FULL: "Free some space or choose another target.",

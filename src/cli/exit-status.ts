@@ -11,7 +11,7 @@ export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string]
   [10, "no such backup or repository"],
   [11, "another run, or another reader, holds it"],
   [12, "wrong key or passphrase"],
-  [20, "verify found damage"],
+  [20, "verify or a drill found damage"],
   [30, "refused: unsafe without an explicit flag; nothing was touched"],
   [130, "interrupted; the broker and the targets were left clean"],
 ];
@@ -45,6 +45,7 @@ const BY_CODE: Readonly<Record<ErrorCode, number>> = {
   PUBLISH_UNROUTABLE: FAILED,
   RESTORE_REFUSED: REFUSED,
   READ_BACK_DIFFERS: FAILED,
+  DRILL_DIFFERS: DAMAGED,
   TARGET_MISSING: 5,
   TARGET_REFUSED: 5,
   TARGET_FULL: 5,

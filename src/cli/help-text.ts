@@ -5,6 +5,7 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   full: "snapshot queues into a full backup",
   incremental: "snapshot queues, store only what the backup before does not hold",
   restore: "put the messages of a backup back into queues",
+  drill: "prove a backup: restore it into a virtual host made for that, compare, remove it again",
   list: "list the backups at a target",
   show: "show one backup, queue by queue",
   cat: "print the messages of a backup as JSON lines",
@@ -51,6 +52,10 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup restore --id latest --target /var/backups/rabbitmq",
     "mqbackup restore --id 20261121 --queue orders --map 'orders=orders.restored' --dry-run",
     "mqbackup restore --id latest --to-vhost staging --read-back",
+  ),
+  drill: examples(
+    "mqbackup drill --id latest --url amqp://drill@spare.example --target /var/backups/rabbitmq",
+    "mqbackup drill --id latest --queue 'orders.*' --quiet",
   ),
   list: examples(
     "mqbackup list --target /var/backups/rabbitmq",

@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   full: async () => (await import("./commands/full.ts")).full,
   incremental: async () => (await import("./commands/incremental.ts")).incremental,
   restore: async () => (await import("./commands/restore.ts")).restore,
+  drill: async () => (await import("./commands/drill.ts")).drill,
   list: async () => (await import("./commands/list.ts")).list,
   show: async () => (await import("./commands/show.ts")).show,
   cat: async () => (await import("./commands/cat.ts")).cat,

@@ -1,5 +1,6 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
+import type { DrillRequest } from "../usecases/drill-types.ts";
 import type { RestoreCommand } from "../usecases/restore-types.ts";
 import type { SurveyRequest } from "../usecases/survey.ts";
 import type { QueueAddress } from "../domain/queue.ts";
@@ -56,9 +57,7 @@ export function restoreCommand(settings: Settings, filter: MessageFilter | null)
     selects: selectorOf(settings),
     range: rangeOf(settings),
     filter,
-    named: settings.queue.flatMap(({ exact }) =>
-      exact === null ? [] : [{ vhost: onlyOne(settings.vhost), name: exact }],
-    ),
+    named: namedIn(settings),
     mappings: settings.map,
     toVhost: settings.toVhost,
     route: ({ queue: "fanout", default: "default", exchange: "origin" } as const)[settings.route],
@@ -73,6 +72,20 @@ export function restoreCommand(settings: Settings, filter: MessageFilter | null)
     readBack: settings.readBack,
     reading: { policy: { ...readingPolicy(settings), drain: false }, maxHoldMs: settings.maxHold },
   };
+}
+
+export function drillRequest(settings: Settings): DrillRequest {
+  return {
+    backup: settings.id ?? "latest",
+    selects: selectorOf(settings),
+    named: namedIn(settings),
+    parallel: settings.parallel,
+    maxHoldMs: settings.maxHold,
+  };
+}
+
+function namedIn({ queue, vhost }: Settings): RestoreCommand["named"] {
+  return queue.flatMap(({ exact }) => (exact === null ? [] : [{ vhost: onlyOne(vhost), name: exact }]));
 }
 
 /** Queues of a backup, by `--vhost`, `--queue` and `--exclude`. */

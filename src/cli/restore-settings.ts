@@ -7,7 +7,7 @@ export const RESTORE_SETTINGS = {
     value: "id",
     help: "backup to restore: an id, the beginning of one, or latest",
     group: "Restore",
-    commands: ["restore"],
+    commands: ["restore", "drill"],
   },
   map: {
     kind: "list",

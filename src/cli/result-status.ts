@@ -3,6 +3,7 @@ import type { BackupError } from "../domain/errors.ts";
 import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { BackupResult } from "../usecases/backup-types.ts";
 import type { CheckResult } from "../usecases/check.ts";
+import type { DrillResult } from "../usecases/drill-types.ts";
 import type { Listing } from "../usecases/list.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
 import { DAMAGED, DONE, exitStatusOf, INTERRUPTED, PARTIAL, REFUSED } from "./exit-status.ts";
@@ -31,6 +32,14 @@ export function restoreStatus({ dryRun, plan, queues, failure }: RestoreResult):
   const lacking = queues.some(({ short, readBack }) => short > 0 || readBack?.kind === "unread");
   const gaps = plan.queues.some(({ source }) => source.outcome === "partial");
   return plan.left.length > 0 || gaps || (!dryRun && lacking) ? PARTIAL : DONE;
+}
+
+/** What speaks against the backup is its `failure`; that something could not be tried is partial, and so is what it lacks. */
+export function drillStatus({ failure, queues, left, definitions, notRemoved }: DrillResult): number {
+  if (failure !== null) return exitStatusOf(failure);
+  const lacking = left.length + definitions.refused.length + notRemoved.length;
+  const unproven = queues.some(({ outcome, partial }) => outcome !== "proven" || partial);
+  return lacking > 0 || unproven ? PARTIAL : DONE;
 }
 
 export function listStatus({ damaged }: Listing): number {

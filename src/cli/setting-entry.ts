@@ -2,6 +2,7 @@ export const COMMANDS = [
   "full",
   "incremental",
   "restore",
+  "drill",
   "list",
   "show",
   "cat",

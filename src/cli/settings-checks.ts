@@ -12,10 +12,11 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
   if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
   if (command === "verify") checkLevel(settings, raw);
-  if (command === "restore" && settings.id === null) {
+  if (command === "drill") checkDrill(settings);
+  if ((command === "restore" || command === "drill") && settings.id === null) {
     throw missing(
       "id",
-      "which backup to restore is not said",
+      `which backup to ${command === "drill" ? "drill" : "restore"} is not said`,
       "for instance --id latest; mqbackup list shows what there is",
     );
   }
@@ -54,6 +55,21 @@ function checkBroker(settings: Settings, raw: RawSettings): void {
   if (password !== null && passwordFile !== null) {
     const [one, other] = [raw.get("password")?.origin, raw.get("passwordFile")?.origin];
     throw invalid(`the password is given twice, by ${one} and by ${other}`, "Keep one of them.");
+  }
+}
+
+function checkDrill({ managementUrl, auth, url }: Settings): void {
+  if (managementUrl.includes("none")) {
+    throw invalid(
+      "a drill makes a virtual host, which only the management API can do",
+      "Leave --management-url none away, or name the management API.",
+    );
+  }
+  if (auth === "external" && url.some((each) => new URL(each).username === "")) {
+    throw invalid(
+      "a drill has to know which user gets the permissions in its virtual host",
+      "Name the user of the certificate in the URL: amqps://user@host.",
+    );
   }
 }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { homedir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,6 +10,7 @@ import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
 import type { CheckDeps } from "../usecases/check.ts";
+import type { DrillDeps, DrillEvent } from "../usecases/drill-types.ts";
 import type { RestoreDeps, RestoreEvent } from "../usecases/restore-types.ts";
 import { brokerAccess, type BrokerAccess } from "./broker-access.ts";
 import type { ReportDeps, RunReport } from "./run-report.ts";
@@ -136,6 +137,48 @@ export async function wireStores(targets: readonly string[]): Promise<readonly [
   const { fileStore } = await import("../adapters/store/file-store.ts");
   const [first = ".", ...others] = targets;
   return [fileStore(first), ...others.map((each) => fileStore(each))];
+}
+
+export async function wireDrill(
+  session: Session,
+  report: (event: DrillEvent) => void,
+): Promise<Wired<DrillDeps>> {
+  const [{ openQueueWriter }, { scratchVhosts }, { managementDirectory }, { RUNS }, broker, repository] =
+    await Promise.all([
+      import("../adapters/amqp/queue-writer.ts"),
+      import("../adapters/management/scratch-vhosts.ts"),
+      import("../adapters/management/broker-directory.ts"),
+      import("../adapters/process/runs.ts"),
+      wireBroker(session),
+      wireRepository(session, session.settings.target[0] ?? "."),
+    ]);
+  const { access } = broker;
+  const management = { urls: access.managementUrls ?? [], tls: access.tls };
+  const directory = managementDirectory(management);
+  const scratch = scratchVhosts(management, access.user);
+  return {
+    access,
+    deps: {
+      store: repository.store,
+      codec: repository.codec,
+      directory,
+      reader: broker.reader,
+      openWriter: async (vhost, options) => openQueueWriter({ ...endpointOf(access), vhost }, options),
+      scratch,
+      runs: RUNS,
+      newRunId: () => randomBytes(8).toString("hex"),
+      now: () => new Date(),
+      sleep: (ms, signal) => sleep(ms, signal),
+      deadline: (ms) => AbortSignal.timeout(ms),
+      report,
+    },
+    [Symbol.asyncDispose]: async () => {
+      scratch[Symbol.dispose]();
+      directory[Symbol.dispose]();
+      broker[Symbol.dispose]();
+      await repository[Symbol.asyncDispose]();
+    },
+  };
 }
 
 /** One target, to read from. */

@@ -12,14 +12,21 @@ const EXPIRATION = 0x0100;
 const PERSISTENT = 2;
 
 /** What is asked of the properties on the way back. */
-export type PropertyEdits = Pick<RestoreRequest, "expiration" | "userId">;
+export interface PropertyEdits extends Pick<RestoreRequest, "expiration" | "userId"> {
+  /** Absent: kept. */
+  readonly priority?: "drop";
+}
 
 /** The properties to be published: the record's own bytes, without what is to be dropped. Throws ARCHIVE_DAMAGED. */
-export function editedProperties(record: MessageRecord, { expiration, userId }: PropertyEdits): Uint8Array {
-  if (expiration === "keep" && userId === "keep") return record.properties;
+export function editedProperties(
+  record: MessageRecord,
+  { expiration, userId, priority }: PropertyEdits,
+): Uint8Array {
+  if (expiration === "keep" && userId === "keep" && priority === undefined) return record.properties;
   return withoutProperties(record.properties, {
     expiration: expiration === "drop",
     userId: userId === "drop",
+    priority: priority === "drop",
   });
 }
 

@@ -9,7 +9,14 @@ import {
   sizedEnd,
   u32At,
 } from "./field-table.ts";
-import { PROPERTIES, clearFlag, flagsOf, listStart, propertyEnd } from "./property-layout.ts";
+import {
+  PROPERTIES,
+  clearFlag,
+  flagsOf,
+  listStart,
+  propertyEnd,
+  type PropertyName,
+} from "./property-layout.ts";
 
 /**
  * A property section is what follows the body size in a content header: property flags and property list (AMQP 0-9-1, 4.2.6.1).
@@ -89,7 +96,7 @@ export function canonicalSection(section: Uint8Array): Uint8Array {
 /** The section without these properties; itself when it has none of them. Throws ARCHIVE_DAMAGED when it cannot be parsed that far. */
 export function withoutProperties(
   section: Uint8Array,
-  names: { readonly expiration?: boolean; readonly userId?: boolean },
+  names: Partial<Readonly<Record<PropertyName, boolean>>>,
 ): Uint8Array {
   const flags = flagsOf(section);
   const doomed: { mask: number; at: number; end: number }[] = [];
@@ -97,7 +104,7 @@ export function withoutProperties(
   for (const { name, kind, mask } of PROPERTIES) {
     if ((flags & mask) === 0) continue;
     const end = parsed(propertyEnd(section, at, kind));
-    if ((name === "expiration" || name === "userId") && names[name] === true) doomed.push({ mask, at, end });
+    if (names[name] === true) doomed.push({ mask, at, end });
     at = end;
   }
   if (doomed.length === 0) return section;

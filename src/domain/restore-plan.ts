@@ -1,6 +1,7 @@
 import type { DestinationState } from "./destination-state.ts";
 import type { Reason } from "./manifest.ts";
 import { describeSelection } from "./message-selection.ts";
+import type { PropertyEdits } from "./outgoing.ts";
 import { describeQueue, type QueueAddress } from "./queue.ts";
 import { checkTarget } from "./restore-checks.ts";
 import { resumePoint, type ResumePoint, type RestoreJournal } from "./restore-journal.ts";
@@ -23,6 +24,8 @@ export interface RestorePlan {
 
 export interface QueuePlan extends RestoreTarget {
   readonly route: Route;
+  /** What the request does not say of properties, and this queue needs; absent: nothing. */
+  readonly edits?: Pick<PropertyEdits, "priority">;
   /** null: it exists. */
   readonly declare: QueueDeclaration | null;
   /** An earlier attempt of this restore declared it, so exchanges and bindings are its business too. */

@@ -10,6 +10,7 @@ import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
 import { backupKey } from "./backup-folder.ts";
 import { decodeDefinitions } from "./definitions-codec.ts";
+import { fingerprintsOf } from "./fingerprints.ts";
 import { readObject } from "./objects.ts";
 import { volumeName } from "./volume.ts";
 
@@ -58,6 +59,8 @@ export async function readSegmentRecords(
 export interface OpenedSegment {
   /** May be gone through more than once; views of the segment's memory. */
   readonly records: Iterable<MessageRecord>;
+  /** 16 bytes for each of the records. */
+  readonly fingerprints: () => Uint8Array;
   /** Gives the memory back: nothing of it may be looked at afterwards. Need not be called. */
   readonly release: () => void;
 }
@@ -79,6 +82,7 @@ export async function openSegment(
   }
   return {
     records: { [Symbol.iterator]: () => readRecords(plain, segment.records) },
+    fingerprints: () => fingerprintsOf(plain),
     release: () => source.codec.recycle(plain),
   };
 }

@@ -13,7 +13,7 @@ const KEPT_ENTRIES = 16;
  * The fingerprints of all messages of a queue in queue order, its own and those it keeps from other backups: pieces of 16 bytes a
  * message. Throws ARCHIVE_DAMAGED, OBJECT_MISSING, and as `manifestOf`.
  */
-async function* contentFingerprints(
+export async function* contentFingerprints(
   source: ArchiveSource,
   manifest: Manifest,
   queue: QueueEntry,

@@ -3,6 +3,7 @@ import { BackupError } from "../domain/errors.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
 import type { MessageChoice } from "../domain/message-choice.ts";
 import type { MessageRecord } from "../domain/message.ts";
+import { FINGERPRINT_BYTES } from "../domain/record.ts";
 import { sequenceOf, type RestoreTarget } from "../domain/restore-targets.ts";
 import { rangeEnd, type SequenceRange } from "../domain/sequence-range.ts";
 import type { Abortable } from "../ports/abortable.ts";
@@ -11,6 +12,7 @@ import type { SegmentCodec } from "../ports/segment-codec.ts";
 import { openSegment, type OpenedSegment } from "../repository/archive-reader.ts";
 import { folderPrefix } from "../repository/backup-folder.ts";
 import type { Catalog } from "../repository/catalog.ts";
+import { contentFingerprints } from "../repository/content-fingerprints.ts";
 import { segmentRuns, type SegmentRun } from "../repository/content-reader.ts";
 import { parseBackupId } from "../domain/backup-id.ts";
 
@@ -26,6 +28,8 @@ type WantedMessages = Pick<RestoreTarget, "source" | "choice">;
 export interface WantedSegment extends OpenedSegment {
   /** Place of its first message in the queue; the others follow it when all are wanted. */
   readonly sequence: number;
+  /** 16 bytes for each message of the range in it, also for those that are not wanted. */
+  readonly fingerprints: () => Uint8Array;
 }
 
 /** Records that are handed on at once: few enough to be forgotten again before they grow old. */
@@ -52,6 +56,11 @@ export class RestoreContent {
 
   runs(queue: QueueEntry, range: SequenceRange): AsyncGenerator<SegmentRun> {
     return segmentRuns(this.manifest, queue, range.from, this.#manifestOf, rangeEnd(range));
+  }
+
+  /** Of all the queue's messages in order, as the index has them: pieces of 16 bytes a message. Throws as `segments`. */
+  fingerprints(queue: QueueEntry, options: Abortable = {}): AsyncGenerator<Uint8Array> {
+    return contentFingerprints(this.#source, this.manifest, queue, this.#manifestOf, options);
   }
 
   /**
@@ -117,10 +126,14 @@ export class RestoreContent {
   async #open(run: SegmentRun, choice: MessageChoice | null, options: Abortable): Promise<WantedSegment> {
     const { holder, queue, segment, sequence, count } = run;
     const opened = await openSegment(this.#source, holder, queue, segment, options);
-    if (choice === null && count === segment.records) return { ...opened, sequence };
-    const records = { [Symbol.iterator]: () => wantedRecords(opened.records, run, choice) };
-    return { ...opened, sequence, records };
+    const wanted = { ...opened, sequence, fingerprints: () => fingerprintsIn(opened, run) };
+    if (choice === null && count === segment.records) return wanted;
+    return { ...wanted, records: { [Symbol.iterator]: () => wantedRecords(opened.records, run, choice) } };
   }
+}
+
+function fingerprintsIn(opened: OpenedSegment, { skip, count }: SegmentRun): Uint8Array {
+  return opened.fingerprints().subarray(skip * FINGERPRINT_BYTES, (skip + count) * FINGERPRINT_BYTES);
 }
 
 function* wantedRecords(

@@ -11,12 +11,12 @@ const RESERVE_MESSAGES = 50_000;
  * follows within about a second.
  */
 export class JournalKeeper {
-  readonly #journals: RestoreJournals;
+  readonly #journals: Pick<RestoreJournals, "save">;
   readonly #now: () => Date;
   #journal: RestoreJournal;
   #savedAt = 0;
 
-  constructor(journals: RestoreJournals, now: () => Date, journal: RestoreJournal) {
+  constructor(journals: Pick<RestoreJournals, "save">, now: () => Date, journal: RestoreJournal) {
     this.#journals = journals;
     this.#now = now;
     this.#journal = journal;

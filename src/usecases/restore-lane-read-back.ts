@@ -25,7 +25,7 @@ export async function readLaneBack(
         broker: writerOf(prepared.writers, plan).broker,
         before: initial,
         parts: lane.map((one) => one.plan),
-        rules: { ...command, route, queueName: name },
+        rules: { ...command, ...plan.edits, route, queueName: name },
         content: prepared.content,
       },
       signal,

@@ -8,7 +8,7 @@ import { publishQueue, type Published } from "./restore-queue.ts";
 import type { RestoreCommand, RestoreDeps, RestoredQueue } from "./restore-types.ts";
 
 export interface Execution {
-  readonly deps: RestoreDeps;
+  readonly deps: Omit<RestoreDeps, "journals">;
   readonly command: RestoreCommand;
   readonly prepared: PreparedRestore;
   readonly signal: AbortSignal;

@@ -20,8 +20,11 @@ export interface PreparedRestore {
   /** By virtual host; whoever asked for the preparation disposes them. */
   readonly writers: ReadonlyMap<string, QueueWriter>;
   readonly content: RestoreContent;
-  readonly journals: RestoreJournals;
+  readonly journals: JournalBook;
 }
+
+/** Where journals are kept while messages are sent. */
+export type JournalBook = Pick<RestoreJournals, "load" | "save" | "remove">;
 
 export interface PreparationContext {
   readonly deps: RestoreDeps;
@@ -140,7 +143,7 @@ async function disproof(
   plan: QueuePlan,
   state: DestinationState | undefined,
 ): Promise<string | null> {
-  const rules = { ...command, route: plan.route, queueName: plan.destination.name };
+  const rules = { ...command, ...plan.edits, route: plan.route, queueName: plan.destination.name };
   const compared = await readBack(
     deps,
     command.reading,

@@ -1,6 +1,12 @@
 import { BackupError, hasCode } from "../domain/errors.ts";
 import type { MessageRecord } from "../domain/message.ts";
-import { editedProperties, isCopied, isExpiring, isPersistent } from "../domain/outgoing.ts";
+import {
+  editedProperties,
+  isCopied,
+  isExpiring,
+  isPersistent,
+  type PropertyEdits,
+} from "../domain/outgoing.ts";
 import { describeQueue } from "../domain/queue.ts";
 import type { QueuePlan } from "../domain/restore-plan.ts";
 import { sequenceOf } from "../domain/restore-targets.ts";
@@ -81,6 +87,7 @@ async function settled(
 class Sending {
   readonly #restore: QueueRestore;
   readonly #publication: QueuePublication;
+  readonly #edits: PropertyEdits;
   #published: number;
   #bodyBytes = 0;
   #transient: boolean;
@@ -92,6 +99,7 @@ class Sending {
   constructor(restore: QueueRestore, publication: QueuePublication) {
     this.#restore = restore;
     this.#publication = publication;
+    this.#edits = { ...restore.command, ...restore.plan.edits };
     this.#published = restore.plan.from;
     this.#transient = restore.journal.current.transient;
     this.#expiring = restore.journal.current.expiring;
@@ -155,7 +163,7 @@ class Sending {
   #edited(record: MessageRecord, number: number): OutgoingMessage {
     const { command, plan } = this.#restore;
     const { exchange, routingKey, body } = record;
-    const properties = editedProperties(record, command);
+    const properties = editedProperties(record, this.#edits);
     if (plan.route === "default" && !command.accept.has("cc") && isCopied(properties)) {
       const what = `message ${sequenceOf(plan, number) + 1} of ${describeQueue(plan.source)}`;
       throw new BackupError(

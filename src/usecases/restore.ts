@@ -68,7 +68,7 @@ async function restoreBackup(
         finishedAt: deps.now(),
       };
     }
-    refuse(prepared.plan);
+    refusePlan(prepared.plan);
     const executed = await executeRestore({ deps, command, prepared, signal });
     if (executed.failure === null) await forgetJournals(prepared);
     return { ...whole, broker, ...executed, finishedAt: deps.now() };
@@ -80,7 +80,8 @@ async function restoreBackup(
 /** How many refusals one message names. */
 const NAMED = 5;
 
-function refuse({ refusals }: RestorePlan): void {
+/** Throws RESTORE_REFUSED when there are any. */
+export function refusePlan({ refusals }: Pick<RestorePlan, "refusals">): void {
   const [first] = refusals;
   if (first === undefined) return;
   const named = refusals.slice(0, NAMED).map(({ message }) => message);

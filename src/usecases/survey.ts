@@ -4,6 +4,7 @@ import { allowedBytes, holdMemoryBytes, type HoldMemory } from "../domain/hold-m
 import type { BrokerInfo, QueueInfo } from "../domain/queue.ts";
 import { ACCEPT_HOLD_MEMORY, planReading } from "../domain/reading-plan.ts";
 import type { ReadingPolicy, ReadingVerdict } from "../domain/reading-recipe.ts";
+import { isScratchName } from "../domain/scratch-host.ts";
 import { namedQueues, selectQueues, type Selection, type ToldFacts } from "../domain/selection.ts";
 import type { BrokerDirectory } from "../ports/broker-directory.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
@@ -61,7 +62,7 @@ async function surveyByManagement(
 ): Promise<Survey> {
   const broker = await directory.describe({ signal });
   await refuseAlarms(directory, signal);
-  const vhosts = request.vhosts === "all" ? await directory.vhosts({ signal }) : request.vhosts;
+  const vhosts = request.vhosts === "all" ? await lastingVhosts(directory, signal) : request.vhosts;
   const found: QueueInfo[] = [];
   for (const vhost of vhosts) found.push(...(await directory.queues(vhost, { signal })));
   const queues = selectQueues(found, vhosts, request.selection);
@@ -80,6 +81,11 @@ async function surveyByManagement(
           ]
         : [],
   };
+}
+
+/** What a drill has made will be gone in a moment. */
+async function lastingVhosts(directory: BrokerDirectory, signal: AbortSignal): Promise<readonly string[]> {
+  return (await directory.vhosts({ signal })).filter((vhost) => !isScratchName(vhost));
 }
 
 /** An alarm already in effect: a hold could only make it worse. */

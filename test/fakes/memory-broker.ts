@@ -1,6 +1,7 @@
 import { BackupError } from "../../src/domain/errors.ts";
 import type { MessageRecord } from "../../src/domain/message.ts";
 import { describeQueue, type QueueAddress } from "../../src/domain/queue.ts";
+import type { QueueDeclaration } from "../../src/domain/restore-plan.ts";
 import type { Route } from "../../src/domain/restore-request.ts";
 import type { QueueReader } from "../../src/ports/queue-reader.ts";
 import type { OutgoingMessage, QueuePublication, QueueWriter } from "../../src/ports/queue-writer.ts";
@@ -24,6 +25,9 @@ export interface MemoryQueue {
 /** Queues in memory with what restoring needs of a broker, and faults on order. */
 export class MemoryBroker {
   readonly queues = new Map<string, MemoryQueue>();
+  readonly declared = new Map<string, QueueDeclaration>();
+  /** Called before anything is declared, with what `changes` will say of it; may throw. */
+  onDeclare: (what: string) => void = () => undefined;
   /** Everything that changed something, in order. */
   readonly changes: string[] = [];
   faults: PublishFault[] = [];
@@ -49,16 +53,17 @@ export class MemoryBroker {
         const queue = this.queues.get(name);
         return queue ? { ready: queue.messages.length, consumers: queue.consumers } : null;
       },
-      declareQueue: async ({ name }) => {
-        this.changes.push(`queue ${name}`);
-        this.add(name);
+      declareQueue: async (queue) => {
+        this.#change(`queue ${queue.name}`);
+        this.declared.set(queue.name, queue);
+        this.add(queue.name);
       },
       declareExchange: async ({ name }) => {
-        this.changes.push(`exchange ${name}`);
+        this.#change(`exchange ${name}`);
         return name !== "exists";
       },
       declareBinding: async ({ source, destination }) => {
-        this.changes.push(`binding ${source} ${destination}`);
+        this.#change(`binding ${source} ${destination}`);
       },
       open: async (queue, route, options) => {
         options?.signal?.throwIfAborted();
@@ -93,6 +98,11 @@ export class MemoryBroker {
         };
       },
     };
+  }
+
+  #change(what: string): void {
+    this.onDeclare(what);
+    this.changes.push(what);
   }
 
   #open(address: QueueAddress, route: Route): QueuePublication {

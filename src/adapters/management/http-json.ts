@@ -25,8 +25,17 @@ export interface JsonAnswer {
 const UNREACHABLE_HINT =
   "Look at --management-url and at the broker's management plugin, or name the queues with --queue and say --management-url none.";
 
+export interface JsonRequest {
+  /** All may be sent twice: what counts is that it was done. */
+  readonly method: "GET" | "PUT" | "DELETE";
+  /** Encoded already; starts with a slash. */
+  readonly path: string;
+  /** Sent as JSON; absent: none. */
+  readonly body?: unknown;
+}
+
 /**
- * GET requests for JSON, to the first server that answers; that one is asked first from then on.
+ * Requests with JSON, to the first server that answers; that one is asked first from then on.
  * Throws MANAGEMENT_UNREACHABLE when none answers, MANAGEMENT_REFUSED when an answer is longer than allowed.
  */
 export class HttpJson implements Disposable {
@@ -40,13 +49,12 @@ export class HttpJson implements Disposable {
     this.#maxResponseBytes = endpoint.maxResponseBytes ?? 256 << 20;
   }
 
-  /** `path` is encoded already and starts with a slash. */
-  async get(path: string, options: Abortable = {}): Promise<JsonAnswer> {
+  async send(request: JsonRequest, options: Abortable = {}): Promise<JsonAnswer> {
     let last: BackupError | null = null;
     for (const server of this.#servers) {
       options.signal?.throwIfAborted();
       try {
-        const answer = await this.#ask(server, path, options.signal);
+        const answer = await this.#ask(server, request, options.signal);
         this.#preferred(server);
         return answer;
       } catch (error) {
@@ -70,11 +78,11 @@ export class HttpJson implements Disposable {
     this.#servers.unshift(server);
   }
 
-  async #ask(server: Server, path: string, signal: AbortSignal | undefined): Promise<JsonAnswer> {
+  async #ask(server: Server, asked: JsonRequest, signal: AbortSignal | undefined): Promise<JsonAnswer> {
     for (;;) {
       const reused = { socket: false };
       try {
-        return await this.#askOnce(server, path, signal, reused);
+        return await this.#askOnce(server, asked, signal, reused);
       } catch (error) {
         // A kept connection the server has closed meanwhile says nothing about the server.
         if (reused.socket && isReset(error)) continue;
@@ -85,13 +93,14 @@ export class HttpJson implements Disposable {
 
   #askOnce(
     server: Server,
-    path: string,
+    { method, path, body }: JsonRequest,
     signal: AbortSignal | undefined,
     reused: { socket: boolean },
   ): Promise<JsonAnswer> {
     return new Promise((resolve, reject) => {
       const request = server.module.request({
         ...server.options,
+        method,
         path: server.prefix + path,
         agent: server.agent,
         timeout: this.#timeoutMs,
@@ -112,7 +121,8 @@ export class HttpJson implements Disposable {
             reject(error);
           });
       });
-      request.end();
+      if (body === undefined) request.end();
+      else request.setHeader("content-type", "application/json").end(JSON.stringify(body));
     });
   }
 }

@@ -1,6 +1,6 @@
 import { BackupError } from "../../domain/errors.ts";
 import type { Abortable } from "../../ports/abortable.ts";
-import type { HttpJson, JsonAnswer } from "./http-json.ts";
+import type { HttpJson, JsonAnswer, JsonRequest } from "./http-json.ts";
 import { objectOf, textOf } from "./queue-facts.ts";
 
 export interface GetJsonOptions extends Abortable {
@@ -18,7 +18,7 @@ export class ManagementApi {
 
   /** Throws LOGIN_REFUSED, MANAGEMENT_REFUSED, MANAGEMENT_UNREACHABLE. */
   async get(path: string, options: GetJsonOptions = {}): Promise<unknown> {
-    const answer = await this.#http.get(`/api${path}`, options);
+    const answer = await this.#http.send({ method: "GET", path: `/api${path}` }, options);
     if (answer.status !== 200 && answer.status !== options.alsoStatus) throw refusal(answer, path);
     if (answer.body === undefined) throw this.unexpected(path);
     return answer.body;
@@ -35,6 +35,24 @@ export class ManagementApi {
     if (!isError(answer)) return answer;
     if (isKnownUser(answer)) return null;
     throw loginRefused("management API", answer);
+  }
+
+  /** Throws as `get`. */
+  async put(path: string, body: unknown, options: Abortable = {}): Promise<void> {
+    await this.#change({ method: "PUT", path: `/api${path}`, body }, options);
+  }
+
+  /** What is not there is deleted already. Throws as `get`. */
+  async delete(path: string, options: Abortable = {}): Promise<void> {
+    await this.#change({ method: "DELETE", path: `/api${path}` }, options);
+  }
+
+  async #change(request: JsonRequest, options: Abortable): Promise<void> {
+    const answer = await this.#http.send(request, options);
+    if (answer.status === 201 || answer.status === 204) return;
+    if (request.method === "DELETE" && answer.status === 404 && isError(answer.body)) return;
+    const path = request.path.replace(/^\/api/, "");
+    throw answer.status === 401 ? changeRefused(answer, path) : refusal(answer, path);
   }
 
   unexpected(path: string): BackupError {
@@ -92,6 +110,17 @@ function loginRefused(what: string, body: unknown): BackupError {
       ? "Give the user the tag with rabbitmqctl set_user_tags <user> management, or name the queues and say --management-url none."
       : "Look at user and password; a user also needs the tag management here, which some versions report in the same way.",
   });
+}
+
+/** Whoever may look may not always change. */
+function changeRefused(answer: JsonAnswer, path: string): BackupError {
+  const what = `management API ${answer.url}`;
+  if (!isKnownUser(answer.body)) return loginRefused(what, answer.body);
+  return new BackupError(
+    "LOGIN_REFUSED",
+    `${what} does not let this user change ${pathOf(path)}: the user lacks the tag administrator`,
+    { hint: "Give the user the tag with rabbitmqctl set_user_tags <user> administrator." },
+  );
 }
 
 function pathOf(path: string): string {

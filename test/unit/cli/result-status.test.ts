@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   backupStatus,
   checkStatus,
+  drillStatus,
   listStatus,
   restoreStatus,
   verifyStatus,
@@ -11,6 +12,7 @@ import { BackupError, type ErrorCode } from "../../../src/domain/errors.ts";
 import type { Finding, Severity } from "../../../src/domain/findings.ts";
 import type { BackupResult } from "../../../src/usecases/backup-types.ts";
 import type { CheckResult } from "../../../src/usecases/check.ts";
+import type { DrilledQueue, DrillResult } from "../../../src/usecases/drill-types.ts";
 import type { Listing } from "../../../src/usecases/list.ts";
 import type { RestoredQueue, RestoreResult } from "../../../src/usecases/restore-types.ts";
 
@@ -91,4 +93,37 @@ it("verifyStatus tells damage, what was not seen, and mere notes apart", () => {
   const of = (...severities: readonly Severity[]) =>
     verifyStatus(severities.map((severity) => ({ severity }) as unknown as Finding));
   expect([of(), of("note"), of("note", "unverified"), of("unverified", "damage")]).toEqual([0, 0, 3, 20]);
+});
+
+describe("drillStatus", () => {
+  const definitions = { exchanges: 0, bindings: 0, refused: [] };
+  const proven = { outcome: "proven", partial: false };
+  const of = (part: object, queues: readonly Partial<DrilledQueue>[] = [{}]) =>
+    drillStatus({
+      failure: null,
+      left: [],
+      notRemoved: [],
+      definitions,
+      queues: queues.map((queue) => ({ ...proven, ...queue })),
+      ...part,
+    } as unknown as DrillResult);
+
+  it("is 0 only when everything was proven and removed again", () => {
+    expect(of({})).toBe(0);
+    expect(of({}, [{}, { outcome: "not-drilled" }])).toBe(3);
+    expect(of({}, [{ outcome: "not-drilled" }])).toBe(3);
+    expect(of({}, [{ partial: true }])).toBe(3);
+    expect(of({ left: [{}] })).toBe(3);
+    expect(of({ notRemoved: [{}] })).toBe(3);
+    expect(of({ definitions: { ...definitions, refused: [{}] } })).toBe(3);
+  });
+
+  it.each([
+    ["DRILL_DIFFERS", 20],
+    ["ARCHIVE_DAMAGED", 20],
+    ["INTERRUPTED", 130],
+    ["BROKER_LOST", 4],
+  ] as const)("of %s is %i", (code, status) => {
+    expect(of({ failure: failure(code) }, [{}, { outcome: "differs" }])).toBe(status);
+  });
 });

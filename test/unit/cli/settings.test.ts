@@ -174,6 +174,27 @@ describe("resolveSettings", () => {
     ],
     [{ command: "full", flags: { target: ["a", "a"] } }, "target a is given twice", ""],
     [{ command: "restore", flags: { target: ["a"] } }, "which backup to restore is not said", "--id latest"],
+    [{ command: "drill", flags: { target: ["a"] } }, "which backup to drill is not said", "--id latest"],
+    [
+      { command: "drill", flags: { target: ["a"], id: "latest", managementUrl: ["none"] } },
+      "a drill makes a virtual host, which only the management API can do",
+      "--management-url none",
+    ],
+    [
+      {
+        command: "drill",
+        flags: {
+          target: ["a"],
+          id: "latest",
+          auth: "external",
+          url: ["amqps://host"],
+          tlsCert: "c",
+          tlsKey: "k",
+        },
+      },
+      "a drill has to know which user gets the permissions in its virtual host",
+      "amqps://user@host",
+    ],
   ])("refuses %j", async (sources, message, hint) => {
     const error = await rejection(sources);
     expect(error).toMatchObject({

@@ -17,17 +17,39 @@ describe("HttpJson", () => {
     });
     using http = new HttpJson({ urls: [`${broker.url.replace("u:p@", "a%40b:p%3Aw%C3%BC@")}/rabbit/`] });
 
-    expect(await http.get("/api/x")).toMatchObject({ status: 200, body: { ok: true } });
+    expect(await http.send({ method: "GET", path: "/api/x" })).toMatchObject({
+      status: 200,
+      body: { ok: true },
+    });
     expect(broker.asked).toEqual(["/rabbit/api/x"]);
     expect(Buffer.from(authorization.slice(6), "base64").toString()).toBe("a@b:p:wü");
+  });
+
+  it("sends a body as JSON, and none where there is none", async () => {
+    const seen: unknown[] = [];
+    await using broker = await fakeBroker((request, response) => {
+      let text = "";
+      request.on("data", (part: Buffer) => (text += part.toString()));
+      request.on("end", () => {
+        seen.push([request.method, request.url, request.headers["content-type"], text]);
+        response.writeHead(204).end();
+      });
+    });
+    using http = new HttpJson({ urls: [broker.url] });
+    await http.send({ method: "PUT", path: "/1", body: { a: "ü" } });
+    expect(await http.send({ method: "DELETE", path: "/2" })).toMatchObject({ status: 204, body: undefined });
+    expect(seen).toEqual([
+      ["PUT", "/1", "application/json", '{"a":"ü"}'],
+      ["DELETE", "/2", undefined, ""],
+    ]);
   });
 
   it("takes the first server that answers, and stays with it", async () => {
     await using broker = await fakeBroker((_, response) => json(response, 200, {}));
     using http = new HttpJson({ urls: [await deadUrl(), broker.url] });
 
-    await http.get("/1");
-    await http.get("/2");
+    await http.send({ method: "GET", path: "/1" });
+    await http.send({ method: "GET", path: "/2" });
 
     expect(broker.asked).toEqual(["/1", "/2"]);
     expect(broker.connections).toBe(1);
@@ -37,13 +59,13 @@ describe("HttpJson", () => {
     await using gateway = await fakeBroker((_, response) => response.writeHead(502).end("Bad Gateway"));
     await using broker = await fakeBroker((_, response) => json(response, 200, {}));
     using http = new HttpJson({ urls: [gateway.url, broker.url] });
-    expect((await http.get("/1")).status).toBe(200);
+    expect((await http.send({ method: "GET", path: "/1" })).status).toBe(200);
   });
 
   it("says which server could not be reached and why, without the password", async () => {
     const url = await deadUrl();
     using http = new HttpJson({ urls: [url] });
-    const error: unknown = await http.get("/x").catch((caught: unknown) => caught);
+    const error: unknown = await http.send({ method: "GET", path: "/x" }).catch((caught: unknown) => caught);
     expect(error).toMatchObject({
       code: "MANAGEMENT_UNREACHABLE",
       message: `management API ${url.replace("u:secret@", "")} cannot be reached: connection refused`,
@@ -57,15 +79,17 @@ describe("HttpJson", () => {
       else json(response, 200, {});
     });
     using http = new HttpJson({ urls: [broker.url] });
-    await http.get("/1");
-    expect((await http.get("/2")).status).toBe(200);
+    await http.send({ method: "GET", path: "/1" });
+    expect((await http.send({ method: "GET", path: "/2" })).status).toBe(200);
     expect(broker.connections).toBe(2);
   });
 
   it("gives up a server that accepts and then says nothing", async () => {
     await using broker = await fakeBroker(() => undefined);
     using http = new HttpJson({ urls: [broker.url], timeoutMs: 50 });
-    await expect(http.get("/x")).rejects.toMatchObject({ code: "MANAGEMENT_UNREACHABLE" });
+    await expect(http.send({ method: "GET", path: "/x" })).rejects.toMatchObject({
+      code: "MANAGEMENT_UNREACHABLE",
+    });
   });
 
   it("gives up a server that stops in the middle of an answer", async () => {
@@ -73,7 +97,9 @@ describe("HttpJson", () => {
       response.writeHead(200, { "content-length": 100 }).write("{"),
     );
     using http = new HttpJson({ urls: [broker.url], timeoutMs: 50 });
-    await expect(http.get("/x")).rejects.toMatchObject({ code: "MANAGEMENT_UNREACHABLE" });
+    await expect(http.send({ method: "GET", path: "/x" })).rejects.toMatchObject({
+      code: "MANAGEMENT_UNREACHABLE",
+    });
   });
 
   it("stops reading an answer that is too long", async () => {
@@ -83,7 +109,7 @@ describe("HttpJson", () => {
       more();
     });
     using http = new HttpJson({ urls: [broker.url], maxResponseBytes: 1 << 20 });
-    await expect(http.get("/x")).rejects.toMatchObject({
+    await expect(http.send({ method: "GET", path: "/x" })).rejects.toMatchObject({
       code: "MANAGEMENT_REFUSED",
       message: expect.stringContaining("longer than 1 MiB"),
     });
@@ -94,14 +120,18 @@ describe("HttpJson", () => {
     const controller = new AbortController();
     const reason = new Error("enough");
     using http = new HttpJson({ urls: [broker.url] });
-    await expect(http.get("/x", { signal: controller.signal })).rejects.toBe(reason);
-    await expect(http.get("/x", { signal: controller.signal })).rejects.toBe(reason);
+    await expect(http.send({ method: "GET", path: "/x" }, { signal: controller.signal })).rejects.toBe(
+      reason,
+    );
+    await expect(http.send({ method: "GET", path: "/x" }, { signal: controller.signal })).rejects.toBe(
+      reason,
+    );
     expect(broker.asked).toEqual(["/x"]);
   });
 
   it("gives no body for what is not JSON", async () => {
     await using broker = await fakeBroker((_, response) => response.end("<html>"));
     using http = new HttpJson({ urls: [broker.url] });
-    expect(await http.get("/x")).toMatchObject({ status: 200, body: undefined });
+    expect(await http.send({ method: "GET", path: "/x" })).toMatchObject({ status: 200, body: undefined });
   });
 });

@@ -1,0 +1,28 @@
+import type { DrillResult } from "../../usecases/drill-types.ts";
+import { drill as drillBackup } from "../../usecases/drill.ts";
+import { showDrill } from "../drill-progress.ts";
+import { openProgress } from "../open-progress.ts";
+import { drillComplaints, drillJson, drillLines } from "../render-drill.ts";
+import { drillRequest } from "../requests.ts";
+import { drillStatus } from "../result-status.ts";
+import type { RunCommand, Session } from "../session.ts";
+import { wireDrill } from "../wiring.ts";
+
+export const drill: RunCommand = async (session) => {
+  const { output } = session;
+  const result = await prove(session);
+  const status = drillStatus(result);
+  if (output.options.json) await output.printJson(drillJson(result, status));
+  else if (output.options.quiet) output.complain(drillComplaints(result, output.paintNote));
+  else await output.printLines(drillLines(result, output.paint));
+  // What came of it is on standard output; that it failed belongs on standard error.
+  if (result.failure !== null) throw result.failure;
+  return status;
+};
+
+async function prove(session: Session): Promise<DrillResult> {
+  const { settings, output, signal } = session;
+  using progress = await openProgress(output, { unit: "messages", parallel: settings.parallel }, signal);
+  await using wired = await wireDrill(session, showDrill(progress, output));
+  return await drillBackup(wired.deps, drillRequest(settings), signal);
+}
