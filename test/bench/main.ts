@@ -12,7 +12,7 @@ import { runHelp, type Subject } from "./subject.ts";
 const USAGE = `usage: npm run bench -- [--quick] [--only <text>] [--repeats <n>] [--no-restore] [--program <file>] [--json]
 
 Starts a RabbitMQ 4.3 of its own on the host's network (Docker, image as for the tests), fills queues, and measures side by side
-a bare reader, a plain amqplib consumer and "mqbackup full", then a bare publisher and "mqbackup restore". Half an hour; alone on
+a bare reader, a plain amqplib consumer and "mqbackup full", then "mqbackup incremental", a bare publisher and "mqbackup restore". Half an hour; alone on
 the machine, or the figures mean little. --quick: a tenth of the messages. Needs GNU time and zstd.
 
 MQBACKUP_BENCH_URL, MQBACKUP_BENCH_MANAGEMENT_URL: a broker that runs already, with a user who may make virtual hosts.

@@ -1,6 +1,7 @@
 import { totalMessages } from "./cases.ts";
 import { median, type Measured } from "./measure.ts";
 import type { BareMeasured, CaseMeasured } from "./run-case.ts";
+import type { BackupMeasured } from "./subject.ts";
 
 type Row = readonly string[];
 
@@ -25,6 +26,11 @@ export function report(measured: readonly CaseMeasured[], helpMs: readonly numbe
         "RSS MB",
       ],
       ...measured.map(backupRow),
+    ]),
+    "Incremental, after a tenth of the head was consumed and a hundredth came (of a stream: after a hundredth came)",
+    table([
+      ["queues", "full/s", "incremental/s", "ratio", "hold", "s", "stored MB", "of full's", "RSS MB"],
+      ...measured.filter(({ incremental }) => incremental.length > 0).map(incrementalRow),
     ]),
     "Restore, every message confirmed",
     table([
@@ -61,6 +67,29 @@ function backupRow({ bench, bareReader, amqplib, full }: CaseMeasured): Row {
     reference.toFixed(1),
     (cpu / reference).toFixed(2),
     rss(full),
+  ];
+}
+
+/** `ratio` and `hold`: messages a second of whole processes, and while held, of those of the full. */
+function incrementalRow({ bench, incremental }: CaseMeasured): Row {
+  const bases = incremental.map(({ base }) => base);
+  const measured = incremental.map((each) => each.measured);
+  const perSecond = (each: readonly BackupMeasured[]): number =>
+    median(each.map(({ messages, wallSeconds }) => messages / wallSeconds));
+  const heldRate = (each: readonly BackupMeasured[]): number =>
+    median(each.map(({ messages, holdSeconds, readSeconds }) => messages / (holdSeconds || readSeconds)));
+  const stored = (each: readonly BackupMeasured[]): number =>
+    median(each.map(({ storedBytes }) => storedBytes));
+  return [
+    bench.name,
+    rate(perSecond(bases)),
+    rate(perSecond(measured)),
+    (perSecond(measured) / perSecond(bases)).toFixed(2),
+    (heldRate(measured) / heldRate(bases)).toFixed(2),
+    median(walls(measured)).toFixed(2),
+    (stored(measured) / 1e6).toFixed(2),
+    `${((stored(measured) / stored(bases)) * 100).toFixed(2)} %`,
+    rss(measured),
   ];
 }
 

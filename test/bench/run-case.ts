@@ -1,9 +1,11 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
+import { fill } from "../lab/publish.ts";
 import { declareQueue, deleteQueue, untilReady } from "../lab/queues.ts";
+import { takeHead } from "../lab/take-head.ts";
 import { readingOf, type BenchCase } from "./cases.ts";
 import { measureNode, type Measured } from "./measure.ts";
-import { runFull, runRestore, type FullMeasured, type Subject } from "./subject.ts";
+import { runBackup, runRestore, type BackupMeasured, type Subject } from "./subject.ts";
 import { tarZstdBytes } from "./tarball.ts";
 
 /** A bare process and what it said of itself: connecting and Node's own start left out. */
@@ -18,7 +20,9 @@ export interface CaseMeasured {
   readonly bench: BenchCase;
   readonly bareReader: readonly BareMeasured[];
   readonly amqplib: readonly BareMeasured[];
-  readonly full: readonly FullMeasured[];
+  readonly full: readonly BackupMeasured[];
+  /** Each on a full of its own, taken before the head was consumed and new messages came. */
+  readonly incremental: readonly { readonly base: BackupMeasured; readonly measured: BackupMeasured }[];
   readonly barePublisher: readonly BareMeasured[];
   readonly restore: readonly Measured[];
   /** null: not looked at. */
@@ -40,6 +44,7 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
   const barePublisher = [await lane.publish()];
   const repeats = bench.memoryOnly === true ? 1 : options.repeats;
   const reads = await lane.reads(repeats);
+  const incremental: CaseMeasured["incremental"][number][] = [];
   const restores = options.restores && bench.memoryOnly !== true ? repeats : 0;
   const restore: Measured[] = [];
   for (let n = 0; n < restores; n += 1) {
@@ -50,10 +55,16 @@ export async function runCase(bench: BenchCase, options: RunOptions): Promise<Ca
     await lane.remove();
     restore.push(await lane.restore());
   }
+  if (bench.memoryOnly !== true) {
+    await lane.renew();
+    await lane.publish();
+    for (let n = 0; n < repeats; n += 1) incremental.push(await lane.incremental(n));
+  }
   await lane.remove();
   return {
     bench,
     ...reads,
+    incremental,
     barePublisher,
     restore,
     tarZstdBytes: bench.memoryOnly === true ? null : await tarZstdBytes(bench),
@@ -65,11 +76,14 @@ class Lane {
   readonly #queues: readonly string[];
   readonly #options: RunOptions;
   #target = "";
+  /** In each queue. */
+  #ready: number;
 
   constructor(bench: BenchCase, queues: readonly string[], options: RunOptions) {
     this.#bench = bench;
     this.#queues = queues;
     this.#options = options;
+    this.#ready = bench.messages;
   }
 
   async declare(): Promise<void> {
@@ -99,7 +113,7 @@ class Lane {
   async reads(repeats: number) {
     const bareReader: BareMeasured[] = [];
     const amqplib: BareMeasured[] = [];
-    const full: FullMeasured[] = [];
+    const full: BackupMeasured[] = [];
     // Once for nothing: what a queue gives the first time may come from elsewhere than what it was given back.
     await this.#read("bare-reader");
     for (let n = 0; n < repeats; n += 1) {
@@ -117,12 +131,29 @@ class Lane {
     return measured;
   }
 
-  async #backup(n: number): Promise<FullMeasured> {
+  /** A tenth of the head consumed and a hundredth new; of a stream the new ones alone. */
+  async incremental(n: number): Promise<CaseMeasured["incremental"][number]> {
+    const base = await this.#backup(1000 + n);
+    const { subject } = this.#options;
+    const { bodyBytes, messages, type } = this.#bench;
+    for (const queue of this.#queues) {
+      if (type !== "stream") await takeHead(subject.vhost, queue, Math.floor(this.#ready / 10));
+      await fill(subject.vhost, queue, Math.ceil(messages / 100), { from: 1e6 * (n + 1), bodyBytes });
+    }
+    this.#ready += Math.ceil(messages / 100) - (type === "stream" ? 0 : Math.floor(this.#ready / 10));
+    await this.#full();
+    this.#say("mqbackup incremental");
+    const measured = await runBackup(subject, "incremental", this.#target, this.#queues.length);
+    await this.#full();
+    return { base, measured };
+  }
+
+  async #backup(n: number): Promise<BackupMeasured> {
     const { subject } = this.#options;
     this.#target = subject.temp.join(`${path.basename(this.#bench.name).replaceAll(" ", "-")}-${n}`);
     await mkdir(this.#target);
     this.#say("mqbackup full");
-    const measured = await runFull(subject, this.#target, this.#queues.length);
+    const measured = await runBackup(subject, "full", this.#target, this.#queues.length);
     await this.#full();
     return measured;
   }
@@ -147,7 +178,7 @@ class Lane {
     const { vhost } = this.#options.subject;
     for (const queue of this.#queues) {
       if (this.#bench.type !== "stream") {
-        await untilReady(vhost, queue, this.#bench.messages, { timeoutMs: 120_000 });
+        await untilReady(vhost, queue, this.#ready, { timeoutMs: 120_000 });
       }
     }
   }

@@ -12,17 +12,34 @@ export interface Subject {
   readonly temp: TempDirectory;
 }
 
-export interface FullMeasured extends Measured {
+export interface BackupMeasured extends Measured {
   /** From the first cut to the last release: how long a queue's messages were held at most. */
   readonly holdSeconds: number;
   /** Until all queues were read, from the start of the backup. */
   readonly readSeconds: number;
   readonly storedBytes: number;
+  readonly messages: number;
 }
 
-export async function runFull(subject: Subject, target: string, queues: number): Promise<FullMeasured> {
+/** `command`: full or incremental. */
+export async function runBackup(
+  subject: Subject,
+  command: "full" | "incremental",
+  target: string,
+  queues: number,
+): Promise<BackupMeasured> {
   const { vhost } = subject;
-  const args = ["full", "--target", target, "--parallel", String(queues), "--quiet"];
+  // Statistics show for some seconds what a consumer that is gone had.
+  const args = [
+    command,
+    "--target",
+    target,
+    "--parallel",
+    String(queues),
+    "--accept",
+    "in-flight",
+    "--quiet",
+  ];
   const measured = await run(subject, args, brokerOf(vhost));
   const { measures } = await newestManifest(target);
   return {
@@ -30,6 +47,7 @@ export async function runFull(subject: Subject, target: string, queues: number):
     holdSeconds: measures.longestHoldMs / 1000,
     readSeconds: measures.readMs / 1000,
     storedBytes: measures.storedBytes,
+    messages: measures.messages,
   };
 }
 
@@ -62,6 +80,7 @@ interface KnownManifest {
     readonly longestHoldMs: number;
     readonly readMs: number;
     readonly storedBytes: number;
+    readonly messages: number;
   };
 }
 
