@@ -123,6 +123,22 @@ describe.each(implementations)("%s", (_name, open) => {
     expect(Buffer.from(fingerprints).toString("hex")).toBe(wanted.join(""));
   });
 
+  it.each([1, 300_000])(
+    "gives the fingerprints that sealing takes, and the segment back (%i bytes)",
+    async (bytes) => {
+      const segment = recordsOf([someBytes(bytes), Buffer.from("second")]);
+      const before = Buffer.from(segment.padded);
+      const taken = await codec.fingerprint(segment);
+      expect(Buffer.from(taken.padded).equals(before)).toBe(true);
+      const sealed = await codec.sealRecords({ ...segment, padded: taken.padded });
+      expect(Buffer.from(taken.fingerprints).equals(sealed.fingerprints)).toBe(true);
+      expect(taken.fingerprints).toHaveLength(32);
+      const again = await codec.fingerprint(recordsOf([someBytes(bytes)]));
+      codec.recycle(again.padded);
+      await expect(codec.fingerprint(entryOf(someBytes(100)))).rejects.toEqual(failure("ARCHIVE_DAMAGED"));
+    },
+  );
+
   it("seals other entries without fingerprints", async () => {
     const sealed = await codec.sealEntry(entryOf(Buffer.from('{"vhost":"/"}'), "definitions.json"));
     const [entry] = await untar(sealed);
