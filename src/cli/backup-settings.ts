@@ -10,6 +10,7 @@ const REPOSITORY = [
   "drill",
   "list",
   "show",
+  "diff",
   "cat",
   "verify",
   "mark",

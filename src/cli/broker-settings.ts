@@ -63,7 +63,7 @@ export const BROKER_SETTINGS = {
     value: "name",
     help: "virtual host; repeatable (default: the URL's)",
     group: "Queues",
-    commands: [...READING, "restore", "drill", "cat"],
+    commands: [...READING, "restore", "drill", "diff", "cat"],
   },
   allVhosts: {
     kind: "switch",
@@ -76,14 +76,14 @@ export const BROKER_SETTINGS = {
     value: "pattern",
     help: "queues by name; * ? [a-z] {a,b} are wildcards; repeatable (default: all)",
     group: "Queues",
-    commands: [...BROKER, "cat"],
+    commands: [...BROKER, "diff", "cat"],
   },
   exclude: {
     kind: "list",
     value: "pattern",
     help: "queues to leave out; repeatable",
     group: "Queues",
-    commands: [...BROKER, "cat"],
+    commands: [...BROKER, "diff", "cat"],
   },
   queueType: {
     kind: "text",

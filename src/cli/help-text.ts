@@ -8,6 +8,7 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   drill: "prove a backup: restore it into a virtual host made for that, compare, remove it again",
   list: "list the backups at a target",
   show: "show one backup, queue by queue",
+  diff: "compare two backups queue by queue: messages kept, added, gone",
   cat: "print the messages of a backup as JSON lines",
   verify: "check what is stored, as deep as is asked for; changes nothing",
   mark: "protect a backup: prune never removes it",
@@ -62,6 +63,7 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup list --json | jq -r '.backups[-1].id'",
   ),
   show: examples("mqbackup show latest --target /var/backups/rabbitmq"),
+  diff: examples("mqbackup diff 20261121-193200F latest --queue 'orders.*'"),
   cat: examples(
     "mqbackup cat latest --queue orders --limit 10 | jq .properties",
     `mqbackup cat latest --from-seq 100 --where 'routing_key.startsWith("order.")'`,

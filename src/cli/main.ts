@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   drill: async () => (await import("./commands/drill.ts")).drill,
   list: async () => (await import("./commands/list.ts")).list,
   show: async () => (await import("./commands/show.ts")).show,
+  diff: async () => (await import("./commands/diff.ts")).diff,
   cat: async () => (await import("./commands/cat.ts")).cat,
   verify: async () => (await import("./commands/verify.ts")).verify,
   mark: async () => (await import("./commands/mark.ts")).mark,
@@ -72,7 +73,7 @@ async function run(): Promise<number> {
   return command(session);
 }
 
-async function openSession({ command, flags, argument }: Invocation): Promise<Session> {
+async function openSession({ command, flags, argument, otherArgument }: Invocation): Promise<Session> {
   const [{ resolveSettings }, { Output }] = await Promise.all([
     import("./settings.ts"),
     import("./output.ts"),
@@ -93,6 +94,7 @@ async function openSession({ command, flags, argument }: Invocation): Promise<Se
     settings: resolved.settings,
     raw: resolved.raw,
     argument,
+    otherArgument,
     output,
     signal: interruption.signal,
     tool: { name: "mqbackup", version: versionOf() },

@@ -31,7 +31,7 @@ export const METRICS = {
   mqbackup_restore_confirm_seconds: "From publishing to confirm, of the slowest queue, by quantile.",
   mqbackup_restore_queues: "Queues to restore, by what became of them.",
   mqbackup_verify_backups: "Backups looked at by the last verification, at all targets.",
-  mqbackup_verify_messages: "Messages looked at.",
+  mqbackup_verify_messages: "Messages looked at, as --records and --sample do.",
   mqbackup_verify_bytes: "Bytes read.",
   mqbackup_verify_findings: "What was found, by severity.",
 } as const satisfies MetricHelp;
@@ -106,7 +106,7 @@ export function verifyMetrics(results: readonly VerifyResult[]): readonly Measur
   return [
     { name: "mqbackup_verify_backups", value: backups.length },
     { name: "mqbackup_verify_messages", value: sum(({ messages }) => messages) },
-    { name: "mqbackup_verify_bytes", value: sum(({ storedBytes }) => storedBytes) },
+    { name: "mqbackup_verify_bytes", value: sum(({ readBytes }) => readBytes) },
     ...(["damage", "unverified", "note"] as const).map((severity) => ({
       name: "mqbackup_verify_findings" as const,
       labels: { severity },

@@ -8,8 +8,10 @@ import { flagOf, settingEntry, settingsOf, type SettingKey } from "./setting-tab
 
 export interface Invocation {
   readonly command: CommandName;
-  /** The backup that `show`, `cat`, `verify`, `mark` and `unmark` are about. */
+  /** The backup that `show`, `diff`, `cat`, `verify`, `mark` and `unmark` are about. */
   readonly argument: string | null;
+  /** The second backup of `diff`. */
+  readonly otherArgument: string | null;
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
@@ -19,13 +21,14 @@ export interface HelpOutput {
   print(text: string): void;
 }
 
-/** Which argument a command takes, as commander writes it. */
-const ARGUMENTS: Partial<Readonly<Record<CommandName, string>>> = {
-  show: "<id>",
-  cat: "<id>",
-  verify: "[id]",
-  mark: "<id>",
-  unmark: "<id>",
+/** Which arguments a command takes, as commander writes them. */
+const ARGUMENTS: Partial<Readonly<Record<CommandName, readonly string[]>>> = {
+  show: ["<id>"],
+  diff: ["<id>", "<other>"],
+  cat: ["<id>"],
+  verify: ["[id]"],
+  mark: ["<id>"],
+  unmark: ["<id>"],
 };
 
 /** null: help or version was asked for, and printed. Throws USAGE. */
@@ -66,23 +69,24 @@ function commandOf(
   program: Command,
   onInvocation: (invocation: Invocation) => void,
 ): Command {
+  const expected = ARGUMENTS[name] ?? [];
   const command = new Command(name)
     .copyInheritedSettings(program)
     .description(SUMMARIES[name])
-    .usage(`${ARGUMENTS[name] ?? ""} [flags]`.trim())
+    .usage([...expected, "[flags]"].join(" "))
     .addHelpOption(new Option("-h, --help", "print this help").helpGroup("Output:"))
     .allowExcessArguments(false)
     .action((...given: readonly unknown[]) => {
-      const argument = ARGUMENTS[name] === undefined ? undefined : given[0];
+      const [argument, other] = given.slice(0, expected.length);
       onInvocation({
         command: name,
         argument: typeof argument === "string" ? argument : null,
+        otherArgument: typeof other === "string" ? other : null,
         flags: command.opts<Record<string, unknown>>(),
       });
     })
     .addHelpText("after", EXAMPLES[name]);
-  const argument = ARGUMENTS[name];
-  if (argument !== undefined) {
+  for (const argument of expected) {
     command.argument(
       argument,
       argument === "[id]" ? "a backup (default: all)" : "an id, the beginning of one, or latest",

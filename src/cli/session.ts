@@ -10,6 +10,8 @@ export interface Session {
   readonly raw: RawSettings;
   /** The backup named on the command line. */
   readonly argument: Invocation["argument"];
+  /** The second one. */
+  readonly otherArgument: Invocation["otherArgument"];
   readonly output: Output;
   /** Aborted by the first SIGINT or SIGTERM; the reason is an INTERRUPTED error. */
   readonly signal: AbortSignal;

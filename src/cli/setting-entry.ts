@@ -5,6 +5,7 @@ export const COMMANDS = [
   "drill",
   "list",
   "show",
+  "diff",
   "cat",
   "verify",
   "mark",

@@ -51,7 +51,10 @@ test("a day of backups, as those who watch see it", async () => {
   expect(good[success]).toBe(good[ended]);
   expect(service.pings.splice(0)).toEqual(["/start", ""]);
 
-  expect(await scene.run(["verify", "--quiet"], { env })).toMatchObject({ status: 0, stderr: "" });
+  expect(await scene.run(["verify", "--records", "--quiet"], { env })).toMatchObject({
+    status: 0,
+    stderr: "",
+  });
   expect(await metricsIn(file)).toMatchObject({
     ...good,
     'mqbackup_last_run_status{command="verify"}': 0,

@@ -40,6 +40,7 @@ describe("parseCommandLine", () => {
     expect(invocation).toMatchObject({
       command: "full",
       argument: null,
+      otherArgument: null,
       flags: { queue: ["a", "b"], drain: true, color: false, parallel: "3" },
     });
   });
@@ -52,6 +53,11 @@ describe("parseCommandLine", () => {
 
   it("takes the backup of show, cat and verify", () => {
     expect(parse("show", "latest").invocation).toMatchObject({ command: "show", argument: "latest" });
+    expect(parse("diff", "20261121", "latest").invocation).toMatchObject({
+      command: "diff",
+      argument: "20261121",
+      otherArgument: "latest",
+    });
     expect(parse("verify").invocation).toMatchObject({ command: "verify", argument: null });
   });
 
@@ -91,6 +97,7 @@ describe("parseCommandLine", () => {
     [["--json", "full"], "unknown flag --json", "Flags come after the command."],
     [["full", "--password", "x"], "unknown flag --password", "MQBACKUP_PASSWORD_FILE"],
     [["full", "--target"], "option '--target <directory>' argument missing", "mqbackup full --help"],
+    [["diff", "a"], "missing required argument 'other'", "mqbackup diff --help"],
     [["show"], "missing required argument 'id'", "mqbackup show --help"],
     [["full", "x"], "too many arguments for 'full'", "mqbackup full --help"],
   ])("refuses %j", (argv, message, hint) => {
