@@ -117,7 +117,9 @@ test("--break-lease at a run that is alive: it is told, commits nothing, and giv
   await first.output(/"queue-progress"/);
   const second = await scene.run(["full", "--queue", "other", "--break-lease"]);
   expect(second).toMatchObject({ status: 0 });
-  expect(second.stderr).toMatch(/^warning: set ".+" at .+: .*mqbackup full on .+ \(process \d+\)/m);
+  expect(second.stderr).toMatch(
+    /^warning: set ".+" at .+ was held by mqbackup full on .+ \(process \d+\).*: that lease is taken away$/m,
+  );
   const broken = await first.result;
   expect(broken).toMatchObject({ status: 11, stdout: "" });
   expect(broken.stderr).toMatch(

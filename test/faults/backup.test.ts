@@ -149,6 +149,35 @@ test("a lease taken away at any moment: nothing is committed from then on, and e
   expect(events.length).toBeGreaterThan(10);
 });
 
+test("a lease that is lost while queues are read ends the reading", async () => {
+  await using temp = await tempDirectory();
+  const store = memoryStore();
+  const queues = new HeldQueues({ a: messages(2000), b: messages(30) });
+  let lose = (): void => undefined;
+  const lost = new Promise<void>((resolve) => (lose = resolve));
+  let read = 0;
+  const deps: BackupDeps = {
+    ...backupDeps(queues, [store], temp),
+    // The turn at which the lease is renewed.
+    sleep: async () => lost,
+    report: (event) => {
+      if (event.kind === "queue-progress") read = event.messages;
+      if (event.kind !== "begun") return;
+      for (const key of store.objects.keys()) if (key.startsWith("leases/")) store.objects.delete(key);
+      lose();
+    },
+  };
+  const run = backup(deps, backupRequest(["a", "b"], { parallel: 1 }), NEVER);
+  await expect(run).rejects.toMatchObject({
+    code: "LEASE_HELD",
+    message: expect.stringContaining("taken away"),
+  });
+  expect(read).toBeLessThan(2000);
+  expect(queues.opened).toEqual(["a"]);
+  expect(queues.held.size).toBe(0);
+  expect([...store.objects.keys()]).toEqual(["mqbackup-repository.json"]);
+});
+
 test("one queue that cannot be opened is skipped with its reason, the others are kept", async () => {
   await using temp = await tempDirectory();
   const store = memoryStore();

@@ -64,6 +64,15 @@ function codesOf(findings: readonly Finding[]): string[] {
   return findings.map(({ severity, code }) => `${severity} ${code}`);
 }
 
+test("leases are no affair of verify's, in force or left behind, whole or damaged", async () => {
+  const leases = ["0123456789abcdef.json", "0123456789abcdef.renewed.json"];
+  const keys = leases.map((name) => `leases/fedcba9876543210-nightly/${name}`);
+  const store = changed(Object.fromEntries(keys.map((key) => [key, Buffer.from("?")])));
+  const { findings } = await verify(deps(store), RECORDS);
+  expect(findings).toEqual([]);
+  for (const key of keys) expect(store.objects.has(key)).toBe(true);
+});
+
 test("a sound repository has no findings, and was read whole", async () => {
   const events: VerifyEvent[] = [];
   const { backups, findings } = await all(whole, events);

@@ -146,6 +146,16 @@ describe("a lease ends", () => {
     expect(await over(wrong, store)).toBe("done");
   });
 
+  test("not because the target's clock was set on by half an hour", async () => {
+    const store = memoryStore();
+    await vanished(store);
+    vi.setSystemTime(Date.now() + 30 * MINUTE);
+    const right = leaseDeps({ offMs: -30 * MINUTE });
+    expect(await over(right, store)).toMatchObject({ code: "LEASE_HELD" });
+    vi.setSystemTime(Date.now() + 5 * MINUTE);
+    expect(await over(right, store)).toBe("done");
+  });
+
   test.each([60 * MINUTE, -60 * MINUTE])(
     "not while a run whose clock is %i ms off is at work",
     async (offMs) => {
