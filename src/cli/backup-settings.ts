@@ -13,6 +13,7 @@ const REPOSITORY = [
   "diff",
   "cat",
   "verify",
+  "prune",
   "mark",
   "unmark",
 ] as const;
@@ -29,15 +30,15 @@ export const BACKUP_SETTINGS = {
   set: {
     kind: "text",
     value: "label",
-    help: "the set of backups this one belongs to, or to list (default for backups: made from cluster and virtual hosts)",
+    help: "the set of backups this one belongs to, or to list or prune (default for backups: made from cluster and virtual hosts)",
     group: "Target",
-    commands: ["full", "incremental", "list"],
+    commands: ["full", "incremental", "list", "prune"],
   },
   breakLease: {
     kind: "switch",
     help: "take away the lease of another run on the set, when it is certain that it is dead",
     group: "Target",
-    commands: TAKING,
+    commands: [...TAKING, "prune"],
   },
   spoolDir: {
     kind: "text",

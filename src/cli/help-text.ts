@@ -11,6 +11,7 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   diff: "compare two backups queue by queue: messages kept, added, gone",
   cat: "print the messages of a backup as JSON lines",
   verify: "check what is stored, as deep as is asked for; changes nothing",
+  prune: "remove backups that no rule keeps and no other needs; only says what would go unless confirmed",
   mark: "protect a backup: prune never removes it",
   unmark: "take a backup's mark away again",
   check: "can this user read these queues safely, and at what cost? touches nothing",
@@ -73,6 +74,10 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup verify --target /var/backups/rabbitmq",
     "mqbackup verify --sample 5%",
     "mqbackup verify latest --records --json",
+  ),
+  prune: examples(
+    "mqbackup prune --keep-daily 14 --keep-monthly 12 --target /var/backups/rabbitmq",
+    "mqbackup prune --set nightly --keep-within 14d --keep-full 2 --confirm --quiet",
   ),
   mark: examples("mqbackup mark 20261121-193200F --target /var/backups/rabbitmq"),
   unmark: examples("mqbackup unmark 20261121-193200F --target /var/backups/rabbitmq"),

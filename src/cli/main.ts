@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   diff: async () => (await import("./commands/diff.ts")).diff,
   cat: async () => (await import("./commands/cat.ts")).cat,
   verify: async () => (await import("./commands/verify.ts")).verify,
+  prune: async () => (await import("./commands/prune.ts")).prune,
   mark: async () => (await import("./commands/mark.ts")).mark,
   unmark: async () => (await import("./commands/mark.ts")).unmark,
   check: async () => (await import("./commands/check.ts")).check,

@@ -1,11 +1,13 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
 import type { DrillRequest } from "../usecases/drill-types.ts";
+import type { PruneRequest } from "../usecases/prune-plan.ts";
 import type { RestoreCommand } from "../usecases/restore-types.ts";
 import type { SurveyRequest } from "../usecases/survey.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { ReadingPolicy } from "../domain/reading-recipe.ts";
 import type { SequenceRange } from "../domain/sequence-range.ts";
+import type { RetentionPolicy } from "../domain/retention-policy.ts";
 import type { BrokerAccess } from "./broker-access.ts";
 import type { Session } from "./session.ts";
 import type { Settings } from "./settings-schema.ts";
@@ -99,6 +101,26 @@ export function selectorOf({ vhost, queue, exclude }: Settings): (address: Queue
 /** Messages of each queue, by `--from-seq` and `--to-seq`. */
 export function rangeOf({ fromSeq, toSeq }: Settings): SequenceRange {
   return { from: fromSeq, to: toSeq };
+}
+
+export function pruneRequest(settings: Settings): PruneRequest {
+  const { set, confirm, breakLease } = settings;
+  return { policy: retentionPolicy(settings), set, confirmed: confirm, breakLease };
+}
+
+export function retentionPolicy(settings: Settings): RetentionPolicy {
+  return {
+    last: settings.keepLast,
+    periods: {
+      hourly: settings.keepHourly,
+      daily: settings.keepDaily,
+      weekly: settings.keepWeekly,
+      monthly: settings.keepMonthly,
+      yearly: settings.keepYearly,
+    },
+    withinMs: settings.keepWithin,
+    full: settings.keepFull,
+  };
 }
 
 function readingPolicy(settings: Settings): ReadingPolicy {

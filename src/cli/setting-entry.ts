@@ -8,6 +8,7 @@ export const COMMANDS = [
   "diff",
   "cat",
   "verify",
+  "prune",
   "mark",
   "unmark",
   "check",
@@ -24,6 +25,7 @@ export const SETTING_GROUPS = [
   "Messages",
   "Verify",
   "Monitoring",
+  "Retention",
   "Output",
 ] as const;
 

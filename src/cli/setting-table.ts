@@ -2,6 +2,7 @@ import { BACKUP_SETTINGS } from "./backup-settings.ts";
 import { BROKER_SETTINGS } from "./broker-settings.ts";
 import { REPORT_SETTINGS } from "./report-settings.ts";
 import { RESTORE_SETTINGS } from "./restore-settings.ts";
+import { RETENTION_SETTINGS } from "./retention-settings.ts";
 import { COMMANDS, type CommandName, type SettingEntry } from "./setting-entry.ts";
 import { VERIFY_SETTINGS } from "./verify-settings.ts";
 
@@ -44,6 +45,7 @@ export const SETTINGS = {
   ...RESTORE_SETTINGS,
   ...VERIFY_SETTINGS,
   ...REPORT_SETTINGS,
+  ...RETENTION_SETTINGS,
   ...OUTPUT_SETTINGS,
 };
 

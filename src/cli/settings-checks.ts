@@ -1,5 +1,7 @@
+import { isEmptyPolicy } from "../domain/retention-policy.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { RawSettings } from "./raw-settings.ts";
+import { retentionPolicy } from "./requests.ts";
 import type { CommandName } from "./setting-entry.ts";
 import { flagOf, settingEntry, variableOf, type SettingKey } from "./setting-table.ts";
 import type { Settings } from "./settings-schema.ts";
@@ -13,6 +15,12 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
   if (command === "verify") checkLevel(settings, raw);
   if (command === "drill") checkDrill(settings);
+  if (command === "prune" && isEmptyPolicy(retentionPolicy(settings))) {
+    throw invalid(
+      "what prune shall keep is not said",
+      "Give one or more of --keep-last, --keep-hourly, --keep-daily, --keep-weekly, --keep-monthly, --keep-yearly, --keep-within and --keep-full.",
+    );
+  }
   if ((command === "restore" || command === "drill") && settings.id === null) {
     throw missing(
       "id",
@@ -34,7 +42,7 @@ function checkTargets({ target }: Settings, command: CommandName): void {
     );
   }
   const twice = target.find((each, at) => target.indexOf(each) !== at);
-  if (["full", "incremental", "mark", "unmark"].includes(command) && twice !== undefined)
+  if (["full", "incremental", "prune", "mark", "unmark"].includes(command) && twice !== undefined)
     throw invalid(`target ${twice} is given twice`, "Name each target once.");
 }
 

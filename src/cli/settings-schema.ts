@@ -20,6 +20,11 @@ import { maskPath, maskUrl } from "./url-text.ts";
 
 const text = z.string().min(1, "an empty value");
 const optionalText = text.nullable().default(null);
+const optionalCount = z
+  .string()
+  .transform(checked((n) => parseWhole(n, 1)))
+  .nullable()
+  .default(null);
 const switched = z.string().transform(checked(parseSwitch)).default(false);
 const oneOf = <const T extends readonly [string, ...string[]]>(...words: T) =>
   z.enum(words, { error: (issue) => `${JSON.stringify(issue.input)} is none of ${words.join(", ")}` });
@@ -108,6 +113,19 @@ const SHAPE = {
     .transform(checked((url) => urlOf(url, ["http:", "https:"], maskPath)))
     .nullable()
     .default(null),
+  keepLast: optionalCount,
+  keepHourly: optionalCount,
+  keepDaily: optionalCount,
+  keepWeekly: optionalCount,
+  keepMonthly: optionalCount,
+  keepYearly: optionalCount,
+  keepWithin: z
+    .string()
+    .transform(checked((time) => atLeast(parseDuration(time), 1000, "1s")))
+    .nullable()
+    .default(null),
+  keepFull: optionalCount,
+  confirm: switched,
   dryRun: switched,
   printSettings: switched,
   json: switched,

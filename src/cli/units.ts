@@ -43,6 +43,13 @@ export function formatAge(ms: number): string {
   return `${formatCount(Math.floor(ms / 86_400_000))} d`;
 }
 
+/** "14 d", "36 h", "90 m", "500 ms": nothing is rounded. */
+export function formatSpan(ms: number): string {
+  const units = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1000 };
+  const [unit, size] = Object.entries(units).find(([, each]) => ms % each === 0) ?? ["ms", 1];
+  return `${formatCount(ms / size)} ${unit}`;
+}
+
 /** "12 %", "0.5 %" of a part of one. Never "0 %" of something, nor "100 %" of less than all. */
 export function formatPercent(part: number): string {
   const percent = part * 100;

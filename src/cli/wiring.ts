@@ -11,6 +11,7 @@ import type { Store } from "../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
 import type { CheckDeps } from "../usecases/check.ts";
 import type { DrillDeps, DrillEvent } from "../usecases/drill-types.ts";
+import type { PruneDeps, PruneEvent } from "../usecases/prune-removal.ts";
 import type { RestoreDeps, RestoreEvent } from "../usecases/restore-types.ts";
 import { brokerAccess, type BrokerAccess } from "./broker-access.ts";
 import type { ReportDeps, RunReport } from "./run-report.ts";
@@ -178,6 +179,21 @@ export async function wireDrill(
       broker[Symbol.dispose]();
       await repository[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** One target, to remove from. */
+export async function wirePrune(target: string, report: (event: PruneEvent) => void): Promise<PruneDeps> {
+  const [{ fileStore }, { RUNS }] = await Promise.all([
+    import("../adapters/store/file-store.ts"),
+    import("../adapters/process/runs.ts"),
+  ]);
+  return {
+    store: fileStore(target),
+    runs: RUNS,
+    now: () => new Date(),
+    sleep: (ms, signal) => sleep(ms, signal),
+    report,
   };
 }
 

@@ -1,6 +1,7 @@
 import { compareBackupIds, isBackupId, type BackupId } from "../domain/backup-id.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { ObjectInfo, Store } from "../ports/store.ts";
+import { INDEX_NAME, isVolumeName } from "./volume.ts";
 
 const BACKUPS = "backups/";
 export const MANIFEST_NAME = "manifest.json";
@@ -9,13 +10,15 @@ export const BEGUN_NAME = "begun.json";
 /** While it is there, the backup beside it is not to be removed by any policy. */
 export const MARK_NAME = "mark.json";
 
+/** `name` is the key within the folder. */
+export type FolderObject = ObjectInfo & { readonly name: string };
+
 /** What lies in the folder of one backup, committed or not. */
 export interface BackupFolder {
   readonly id: BackupId;
   /** Its manifest is there: the backup exists. */
   readonly committed: boolean;
-  /** `name` is the key within the folder. */
-  readonly objects: readonly (ObjectInfo & { readonly name: string })[];
+  readonly objects: readonly FolderObject[];
 }
 
 /** The key of a file of a backup: `backups/20261121-193200F/manifest.json`. */
@@ -27,16 +30,27 @@ export function folderPrefix(id: BackupId): string {
   return `${BACKUPS}${id}/`;
 }
 
-/** Every folder with a backup's name, in the order of the listing. Other things at the target are not ours to judge. */
+/** The name is one that mqbackup gives. Whatever else lies in the folder was put there by others. */
+export function isOwnName(name: string): boolean {
+  return [MANIFEST_NAME, MARK_NAME, INDEX_NAME, BEGUN_NAME].includes(name) || isVolumeName(name);
+}
+
+/**
+ * Every folder with a backup's name, in the order of the listing. Other things at the target are not ours to judge; `onOther` is told
+ * of those beside these folders.
+ */
 export async function* readFolders(
   store: Pick<Store, "list">,
-  options: Abortable = {},
+  { onOther, ...options }: Abortable & { readonly onOther?: (object: ObjectInfo) => void } = {},
 ): AsyncGenerator<BackupFolder> {
   let id: BackupId | null = null;
-  let objects: (ObjectInfo & { readonly name: string })[] = [];
+  let objects: FolderObject[] = [];
   for await (const object of store.list(BACKUPS, options)) {
     const [folder = "", ...rest] = object.key.slice(BACKUPS.length).split("/");
-    if (!isBackupId(folder) || rest.length === 0) continue;
+    if (!isBackupId(folder) || rest.length === 0) {
+      onOther?.(object);
+      continue;
+    }
     if (folder !== id) {
       if (id !== null) yield toFolder(id, objects);
       id = folder;
@@ -77,6 +91,6 @@ export async function committedIds(
   return (await committedBackups(store, options)).map(({ id }) => id);
 }
 
-function toFolder(id: BackupId, objects: BackupFolder["objects"]): BackupFolder {
+function toFolder(id: BackupId, objects: readonly FolderObject[]): BackupFolder {
   return { id, objects, committed: objects.some(({ name }) => name === MANIFEST_NAME) };
 }

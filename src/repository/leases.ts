@@ -9,6 +9,9 @@ import type { Store } from "../ports/store.ts";
 import { bytesBody, readObject } from "./objects.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
 
+/** Below it lie the leases on all sets. */
+export const LEASES = "leases/";
+
 /** A few hundred, and room for what later versions may add. */
 const MAX_BYTES = 1024 * 1024;
 

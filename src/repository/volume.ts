@@ -15,6 +15,10 @@ export function volumeName(number: number): string {
   return `data-${String(number).padStart(5, "0")}.tar.zst`;
 }
 
+export function isVolumeName(name: string): boolean {
+  return /^data-\d{5,}\.tar\.zst$/.test(name);
+}
+
 export const INDEX_NAME = "index.tar.zst";
 
 /** A tar entry that is not records: its bytes and tar's padding in memory of their own. */

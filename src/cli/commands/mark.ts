@@ -1,6 +1,6 @@
 import { mark as markBackup } from "../../usecases/mark.ts";
 import { DONE } from "../exit-status.ts";
-import { markJson, markLines } from "../render-prune.ts";
+import { markJson, markLines } from "../render-mark.ts";
 import type { RunCommand, Session } from "../session.ts";
 import { wireStores } from "../wiring.ts";
 

@@ -1,0 +1,19 @@
+import type { PruneEvent } from "../usecases/prune-removal.ts";
+import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
+import type { Progress } from "./progress.ts";
+import { formatBytes } from "./units.ts";
+
+/** Shows what is removed as it goes. */
+export function showPrune(progress: Progress): (event: PruneEvent) => void {
+  return (event) => {
+    if (event.kind === "lease-broken") {
+      progress.event(leaseBrokenJson(event));
+      progress.line(leaseBrokenLine(event));
+      return;
+    }
+    const { kind, id, bytes } = event;
+    progress.event({ event: kind, id, bytes });
+    const what = kind === "backup-removed" ? id : `orphans of ${id}`;
+    progress.line(`${what}: removed, ${formatBytes(bytes)} freed`);
+  };
+}

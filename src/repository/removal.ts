@@ -1,0 +1,24 @@
+import type { Store } from "../ports/store.ts";
+import { BEGUN_NAME, MANIFEST_NAME, MARK_NAME, type FolderObject } from "./backup-folder.ts";
+import { INDEX_NAME } from "./volume.ts";
+
+/** What is in none of them, the volumes, goes in the middle. */
+const FIRST = [MANIFEST_NAME, MARK_NAME];
+const LAST = [INDEX_NAME, BEGUN_NAME];
+
+/**
+ * Removes objects of one backup: the manifest first, from when on there is no backup, and what reserves its id last. Broken off
+ * anywhere it leaves what no manifest names. Not to be interrupted for less than a failure. Throws TARGET_*.
+ */
+export async function removeObjects(
+  store: Pick<Store, "delete">,
+  objects: readonly FolderObject[],
+): Promise<void> {
+  const inOrder = objects.toSorted((a, b) => place(a) - place(b) || (a.key < b.key ? -1 : 1));
+  for (const { key } of inOrder) await store.delete(key);
+}
+
+function place({ name }: FolderObject): number {
+  if (FIRST.includes(name)) return FIRST.indexOf(name) - FIRST.length;
+  return LAST.indexOf(name) + 1;
+}
