@@ -54,6 +54,7 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup restore --id latest --target /var/backups/rabbitmq",
     "mqbackup restore --id 20261121 --queue orders --map 'orders=orders.restored' --dry-run",
     "mqbackup restore --id latest --to-vhost staging --read-back",
+    "mqbackup restore --id latest --queue orders.dlq --to-origin --dry-run",
   ),
   drill: examples(
     "mqbackup drill --id latest --url amqp://drill@spare.example --target /var/backups/rabbitmq",

@@ -17,9 +17,9 @@ export function planLines({ backup, plan }: RestoreResult, paint: Paint): readon
     ],
     plan.queues.map((queue) => [
       nameOf(queue.source, true),
-      nameOf(queue.destination, true),
+      queue.tally === null ? nameOf(queue.destination, true) : "where it died from",
       formatCount(queue.messages - queue.from),
-      queue.declare === null ? formatCount(queue.initial) : "-",
+      queue.declare === null && queue.tally === null ? formatCount(queue.initial) : "-",
       queue.declare === null ? "" : "to be declared",
     ]),
   );
@@ -55,6 +55,7 @@ export function restoreLines(result: RestoreResult, paint: Paint): readonly stri
   const { messages, bodyBytes, latencyMs, messagesPerSecond, bodyBytesPerSecond } = restoreMeasures(result);
   const declared = result.queues.filter((queue) => queue.declared).length;
   const remarks = [
+    ...result.plan.queues.flatMap(({ tally, source }) => originLines(tally, nameOf(source, true))),
     ...result.queues.flatMap((queue) => queueRemarks(queue, paint)),
     ...unselectedLines(result.plan, paint),
     ...leftLines(result.plan, paint),
@@ -115,11 +116,30 @@ function planRemarks(plan: RestorePlan, paint: Paint): readonly string[] {
   return lines.length === 0 ? [] : ["", ...lines];
 }
 
-function planNotes({ destination, notes, duplicates }: QueuePlan, paint: Paint): readonly string[] {
+function planNotes({ destination, notes, duplicates, tally }: QueuePlan, paint: Paint): readonly string[] {
   const name = nameOf(destination, true);
   const twice =
     duplicates === 0 ? [] : [`at most ${formatCounted(duplicates, "message")} will be there twice`];
-  return [...notes, ...twice].map((note) => `${paint("note", "dim")} on ${name}: ${visible(note)}`);
+  return [
+    ...originLines(tally, name),
+    ...[...notes, ...twice].map((note) => `${paint("note", "dim")} on ${name}: ${visible(note)}`),
+  ];
+}
+
+/** So many origins are shown. */
+const SHOWN_ORIGINS = 10;
+
+function originLines(tally: QueuePlan["tally"], name: string): readonly string[] {
+  if (tally === null) return [];
+  const shown = tally.origins.slice(0, SHOWN_ORIGINS);
+  const rest = tally.origins.slice(SHOWN_ORIGINS).reduce((sum, { messages }) => sum + messages, tally.others);
+  return [
+    ...shown.map(({ exchange, routingKey, messages }) => {
+      const where = exchange === "" ? "the default exchange" : `exchange ${visible(exchange)}`;
+      return `${name}: ${formatCounted(messages, "message")} to ${where}, routing key ${visible(routingKey)}`;
+    }),
+    ...(rest === 0 ? [] : [`${name}: ${formatCounted(rest, "message")} to others`]),
+  ];
 }
 
 function queueRemarks(queue: RestoredQueue, paint: Paint): readonly string[] {
@@ -184,6 +204,8 @@ export function restoreJson(result: RestoreResult, status: number): unknown {
       ready: queue.declare === null ? queue.initial : null,
       declare: queue.declare !== null,
       route: queue.route,
+      origins: queue.tally?.origins ?? null,
+      otherOrigins: queue.tally?.others ?? null,
       duplicates: queue.duplicates,
       notes: queue.notes,
     })),

@@ -62,7 +62,9 @@ export function restoreCommand(settings: Settings, filter: MessageFilter | null)
     named: namedIn(settings),
     mappings: settings.map,
     toVhost: settings.toVhost,
-    route: ({ queue: "fanout", default: "default", exchange: "origin" } as const)[settings.route],
+    route: settings.toOrigin ? "origin" : ROUTES[settings.route],
+    toOrigin: settings.toOrigin,
+    deathHeader: settings.toOrigin ? settings.deathHeader : "keep",
     definitions: settings.definitions,
     append: settings.append,
     resume: settings.resume,
@@ -85,6 +87,8 @@ export function drillRequest(settings: Settings): DrillRequest {
     maxHoldMs: settings.maxHold,
   };
 }
+
+const ROUTES = { queue: "fanout", default: "default", exchange: "origin" } as const;
 
 function namedIn({ queue, vhost }: Settings): RestoreCommand["named"] {
   return queue.flatMap(({ exact }) => (exact === null ? [] : [{ vhost: onlyOne(vhost), name: exact }]));

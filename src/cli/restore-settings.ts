@@ -32,6 +32,21 @@ export const RESTORE_SETTINGS = {
     group: "Restore",
     commands: ["restore"],
   },
+  toOrigin: {
+    kind: "switch",
+    help: "send dead-lettered messages back to the exchange and routing key they had before they died first",
+    group: "Restore",
+    commands: ["restore"],
+  },
+  deathHeader: {
+    kind: "text",
+    value: "how",
+    help: "with --to-origin: drop or keep what the broker wrote into them when they died",
+    default: "drop",
+    choices: ["drop", "keep"],
+    group: "Restore",
+    commands: ["restore"],
+  },
   definitions: {
     kind: "text",
     value: "which",

@@ -21,6 +21,7 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
       "Give one or more of --keep-last, --keep-hourly, --keep-daily, --keep-weekly, --keep-monthly, --keep-yearly, --keep-within and --keep-full.",
     );
   }
+  if (command === "restore") checkReplay(settings, raw);
   if ((command === "restore" || command === "drill") && settings.id === null) {
     throw missing(
       "id",
@@ -92,6 +93,31 @@ function checkQueues(settings: Settings, raw: RawSettings): void {
       "Leave it away, or say --management-url none.",
     );
   }
+}
+
+/** What goes to its origin goes into no queue of ours: what speaks of one would have no effect. */
+function checkReplay(settings: Settings, raw: RawSettings): void {
+  const said = (key: SettingKey): string | null => {
+    const origin = raw.get(key)?.origin ?? "default";
+    return origin === "default" ? null : origin;
+  };
+  if (!settings.toOrigin) {
+    const death = said("deathHeader");
+    if (death === null) return;
+    throw invalid(`${death} is only for use with --to-origin`, "Leave it away, or say --to-origin.");
+  }
+  const other = [
+    said("route"),
+    settings.map.length > 0 ? said("map") : null,
+    settings.append ? said("append") : null,
+    settings.readBack ? said("readBack") : null,
+    settings.definitions === "missing" ? said("definitions") : null,
+  ].find((origin) => origin !== null);
+  if (other === undefined) return;
+  throw invalid(
+    `${said("toOrigin")} and ${other} contradict each other`,
+    "With --to-origin each message goes to the exchange it once came from, and into no queue by name.",
+  );
 }
 
 function checkRange({ fromSeq, toSeq }: Settings, raw: RawSettings): void {

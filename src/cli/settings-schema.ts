@@ -83,6 +83,8 @@ const SHAPE = {
   map: z.array(z.string().transform(checked(parseQueueMapping))).default([]),
   toVhost: optionalText,
   route: oneOf("queue", "default", "exchange"),
+  toOrigin: switched,
+  deathHeader: oneOf("drop", "keep"),
   definitions: oneOf("missing", "none"),
   append: switched,
   expiration: oneOf("keep", "drop"),

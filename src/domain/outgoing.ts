@@ -1,7 +1,8 @@
+import { DEATH_HEADERS } from "./death-origin.ts";
 import { byteAt, MALFORMED } from "./field-table.ts";
 import type { MessageRecord } from "./message.ts";
 import { flagsOf, listStart, propertyEnd } from "./property-layout.ts";
-import { hasHeader, withoutProperties } from "./property-section.ts";
+import { hasHeader, withoutHeadersNamed, withoutProperties } from "./property-section.ts";
 import type { RestoreRequest } from "./restore-request.ts";
 
 const CONTENT_TYPE = 0x8000;
@@ -12,18 +13,19 @@ const EXPIRATION = 0x0100;
 const PERSISTENT = 2;
 
 /** What is asked of the properties on the way back. */
-export interface PropertyEdits extends Pick<RestoreRequest, "expiration" | "userId"> {
+export interface PropertyEdits extends Pick<RestoreRequest, "expiration" | "userId" | "deathHeader"> {
   /** Absent: kept. */
   readonly priority?: "drop";
 }
 
 /** The properties to be published: the record's own bytes, without what is to be dropped. Throws ARCHIVE_DAMAGED. */
 export function editedProperties(
-  record: MessageRecord,
-  { expiration, userId, priority }: PropertyEdits,
+  { properties }: MessageRecord,
+  { expiration, userId, deathHeader, priority }: PropertyEdits,
 ): Uint8Array {
-  if (expiration === "keep" && userId === "keep" && priority === undefined) return record.properties;
-  return withoutProperties(record.properties, {
+  const kept = deathHeader === "keep" ? properties : withoutHeadersNamed(properties, DEATH_HEADERS);
+  if (expiration === "keep" && userId === "keep" && priority === undefined) return kept;
+  return withoutProperties(kept, {
     expiration: expiration === "drop",
     userId: userId === "drop",
     priority: priority === "drop",

@@ -113,6 +113,21 @@ export function withoutProperties(
   return kept;
 }
 
+/** The section without the headers of these names; itself when it has none of them. Throws ARCHIVE_DAMAGED when it cannot be parsed. */
+export function withoutHeadersNamed(section: Uint8Array, names: readonly string[]): Uint8Array {
+  if ((flagsOf(section) & HEADERS_MASK) === 0) return section;
+  const keys = names.map((name) => encoder.encode(name));
+  const table = parsed(headersAt(section));
+  const end = table + 4 + u32At(section, table);
+  const doomed: { at: number; end: number }[] = [];
+  for (let at = table + 4; at < end;) {
+    const next = parsed(entryEnd(section, at, end));
+    if (keys.some((key) => hasKey(section, at, key))) doomed.push({ at, end: next });
+    at = next;
+  }
+  return doomed.length === 0 ? section : withoutEntries(section, table, end, doomed);
+}
+
 /** True when the header table has this key; also when the table cannot be parsed, so that nobody relies on its absence. */
 export function hasHeader(section: Uint8Array, name: string): boolean {
   if ((flagsOf(section) & HEADERS_MASK) === 0) return false;
@@ -160,7 +175,7 @@ function withoutEntries(
   section: Uint8Array,
   table: number,
   end: number,
-  entries: readonly Annotation[],
+  entries: readonly Pick<Annotation, "at" | "end">[],
 ): Uint8Array {
   const kept = withoutRanges(section, entries);
   const tableBytes = end - table - 4 - (section.length - kept.length);

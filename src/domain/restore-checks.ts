@@ -134,10 +134,10 @@ function consumerNotes({ found }: DestinationState): string[] {
   return [`${consumers} attached and will take messages while it is restored`];
 }
 
-function journalNotes(
+export function journalNotes(
   { source }: RestoreTarget,
   state: DestinationState,
-  { resumed, from }: CheckContext,
+  { resumed, from }: Pick<CheckContext, "resumed" | "from">,
 ): string[] {
   if (resumed && from > 0) return [`goes on after message ${from}`];
   if (resumed || state.journal === null || state.journal.finished) return [];

@@ -9,7 +9,7 @@ export interface RestoreJournal {
   readonly source: QueueAddress;
   readonly destination: QueueAddress;
   readonly route: Route;
-  /** Which messages are wanted, see `describeSelection`. */
+  /** Which messages are wanted and whether they go to their origin, see `describeTask`. */
   readonly selection: string;
   readonly total: number;
   /** Ready messages in the destination before the first one was sent. */

@@ -1,9 +1,10 @@
 import type { DestinationState } from "./destination-state.ts";
 import type { Reason } from "./manifest.ts";
-import { describeSelection } from "./message-selection.ts";
+import { describeTask } from "./message-selection.ts";
 import type { PropertyEdits } from "./outgoing.ts";
 import { describeQueue, type QueueAddress } from "./queue.ts";
-import { checkTarget } from "./restore-checks.ts";
+import { replayRefusals } from "./replay-checks.ts";
+import { checkTarget, journalNotes, type CheckContext, type Checked } from "./restore-checks.ts";
 import { resumePoint, type ResumePoint, type RestoreJournal } from "./restore-journal.ts";
 import type { RestoreRequest, Route } from "./restore-request.ts";
 import { messagesOf, type RestoreTarget, type RestoreTargets } from "./restore-targets.ts";
@@ -76,8 +77,8 @@ function planQueue(
   const resumed = request.resume && journal !== null;
   const point = resumed ? whereToGoOn(target, state, journal, request) : FRESH;
   const initial = resumed ? journal.initial : (found?.ready ?? 0);
-  const declare = found === null ? declarationOf(target) : null;
-  const checked = checkTarget(target, state, { request, resumed, from: point.from, initial });
+  const declare = found === null && !request.toOrigin ? declarationOf(target) : null;
+  const checked = check(target, state, { request, resumed, from: point.from, initial });
   const plan: QueuePlan = {
     ...target,
     route: request.route,
@@ -90,6 +91,15 @@ function planQueue(
     notes: [...selectionNotes(target), ...checked.notes, ...gapNotes(target)],
   };
   return { plan, refused: [...checked.refusals, ...(point.refusal ? [point.refusal] : [])] };
+}
+
+/** What goes back to its origin has nothing to do with the queue it was backed up from. */
+function check(target: RestoreTarget, state: DestinationState, context: CheckContext): Checked {
+  if (!context.request.toOrigin) return checkTarget(target, state, context);
+  return {
+    refusals: replayRefusals(target, context.request),
+    notes: journalNotes(target, state, context),
+  };
 }
 
 interface GoingOn {
@@ -107,9 +117,9 @@ function whereToGoOn(
   journal: RestoreJournal,
   request: RestoreRequest,
 ): GoingOn {
-  const selection = describeSelection(request);
-  if (journal.selection !== selection)
-    return { ...FRESH, refusal: otherSelection(destination, journal.selection, selection) };
+  const task = describeTask(request);
+  if (journal.selection !== task)
+    return { ...FRESH, refusal: otherTask(destination, journal.selection, task) };
   const point = resumePoint(journal, {
     ready: found?.ready ?? 0,
     consumers: found?.consumers ?? 0,
@@ -119,15 +129,23 @@ function whereToGoOn(
   if (request.accept.has("duplicates"))
     return { ...FRESH, from: point.confirmed, duplicates: point.duplicates };
   if (point.candidate !== null) return { ...FRESH, from: point.candidate, toProve: point };
-  return { ...FRESH, from: point.confirmed, refusal: unknownResume(destination, point) };
+  const refusal = unknownResume(destination, point);
+  return {
+    ...FRESH,
+    from: point.confirmed,
+    // There is no queue of its own to empty.
+    refusal: request.toOrigin
+      ? { ...refusal, hint: `If that is better than none, ${goOnHint(point)}` }
+      : refusal,
+  };
 }
 
 /** What is counted in the journal are other messages. */
-function otherSelection(destination: QueueAddress, before: string, now: string): Reason {
-  const all = "all messages";
+function otherTask(destination: QueueAddress, before: string, now: string): Reason {
+  const none = "no selection of messages";
   return {
     code: "other-selection",
-    message: `the broken-off restore of ${describeQueue(destination)} was to restore ${before || all}, this one ${now || all}`,
+    message: `the broken-off restore of ${describeQueue(destination)} was run with ${before || none}, this one is with ${now || none}`,
     hint: "Resume with the flags of the restore that broke off, or empty the queue and restore without --resume.",
   };
 }
@@ -140,8 +158,12 @@ export function unknownResume(
   return {
     code: "resume-unknown",
     message: `how far ${describeQueue(destination)} was restored cannot be known: ${point.why}`,
-    hint: `Empty it and restore again, or go on after message ${point.confirmed} with --accept duplicates (at most ${point.duplicates} twice).`,
+    hint: `Empty it and restore again, or ${goOnHint(point)}`,
   };
+}
+
+function goOnHint({ confirmed, duplicates }: Extract<ResumePoint, { kind: "unknown" }>): string {
+  return `go on after message ${confirmed} with --accept duplicates (at most ${duplicates} twice).`;
 }
 
 /** The queue as it was, by the backup; null when the backup cannot tell (AMQP-only mode). */

@@ -28,6 +28,10 @@ export interface RestoreRequest extends MessageSelection {
   readonly resume: boolean;
   readonly expiration: "keep" | "drop";
   readonly userId: "keep" | "drop";
+  /** Dead-lettered messages go back to the exchange and routing key they had before they died first, by the route `origin`. */
+  readonly toOrigin: boolean;
+  /** drop: without the headers the broker wrote when it dead-lettered them. */
+  readonly deathHeader: "keep" | "drop";
   /** `--accept` codes, see `ACCEPTABLE`. */
   readonly accept: ReadonlySet<string>;
 }

@@ -1,6 +1,7 @@
 import { BackupError } from "./errors.ts";
 import type { Manifest, QueueEntry, Reason } from "./manifest.ts";
 import type { MessageChoice } from "./message-choice.ts";
+import type { OriginTally } from "./origin-tally.ts";
 import { mapQueueName } from "./queue-mapping.ts";
 import { describeQueue, type QueueAddress } from "./queue.ts";
 import type { RestoreRequest } from "./restore-request.ts";
@@ -10,6 +11,8 @@ export interface RestoreTarget {
   readonly destination: QueueAddress;
   /** Those of its messages that are wanted; null: all. */
   readonly choice: MessageChoice | null;
+  /** Where they go back to; null: that is not what is asked for. */
+  readonly tally: OriginTally | null;
   /** Wanted messages, and bytes of their bodies. */
   readonly messages: number;
   readonly bodyBytes: number;
@@ -65,6 +68,7 @@ function targetOf(source: QueueEntry, request: RestoreRequest): RestoreTarget {
       name: mapQueueName(source.name, request.mappings),
     },
     choice: null,
+    tally: null,
     messages: messagesOf(source),
     bodyBytes: source.bodyBytes,
   };
@@ -106,7 +110,8 @@ function namedRefusals(manifest: Manifest, request: RestoreRequest): Reason[] {
 }
 
 function mergeRefusals(targets: readonly RestoreTarget[], request: RestoreRequest): Reason[] {
-  if (request.append) return [];
+  // What goes back to its origin does not meet in a queue here.
+  if (request.append || request.toOrigin) return [];
   const sources = new Map<string, RestoreTarget[]>();
   for (const target of targets) {
     const key = JSON.stringify([target.destination.vhost, target.destination.name]);

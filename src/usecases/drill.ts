@@ -158,6 +158,8 @@ function commandOf(request: DrillRequest, userId: "keep" | "drop"): RestoreComma
     resume: false,
     expiration: "drop",
     userId,
+    toOrigin: false,
+    deathHeader: "keep",
     accept: new Set(),
     dryRun: false,
     readBack: true,

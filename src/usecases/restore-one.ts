@@ -1,7 +1,8 @@
 import { BackupError } from "../domain/errors.ts";
-import { describeSelection } from "../domain/message-selection.ts";
-import { describeQueue } from "../domain/queue.ts";
+import { describeTask } from "../domain/message-selection.ts";
+import { describeQueue, type QueueAddress } from "../domain/queue.ts";
 import type { QueuePlan } from "../domain/restore-plan.ts";
+import type { QueueWriter } from "../ports/queue-writer.ts";
 import { JournalKeeper } from "./restore-journal-keeper.ts";
 import { journalIdentity, writerOf, type PreparedRestore } from "./restore-preparation.ts";
 import { publishQueue, type Published } from "./restore-queue.ts";
@@ -75,12 +76,11 @@ async function beginJournal({ deps, command, prepared }: Execution, plan: QueueP
   const writer = writerOf(prepared.writers, plan);
   const identity = journalIdentity(prepared.content.manifest.id, writer, plan);
   const before = from > 0 ? await prepared.journals.load(identity) : null;
-  // Asked anew: of several queues that go into this one, those before it have filled it meanwhile.
-  const initial = from > 0 ? plan.initial : ((await writer.inspect(destination))?.ready ?? 0);
+  const initial = from > 0 || command.toOrigin ? plan.initial : await readyNow(writer, destination);
   const keeper = new JournalKeeper(prepared.journals, () => deps.now(), {
     ...identity,
     route,
-    selection: describeSelection(command),
+    selection: describeTask(command),
     total: messages,
     initial,
     confirmed: from,
@@ -93,6 +93,11 @@ async function beginJournal({ deps, command, prepared }: Execution, plan: QueueP
   });
   await keeper.save({});
   return keeper;
+}
+
+/** Asked anew: of several queues that go into this one, those before it have filled it meanwhile. */
+async function readyNow(writer: QueueWriter, destination: QueueAddress): Promise<number> {
+  return (await writer.inspect(destination))?.ready ?? 0;
 }
 
 interface After {

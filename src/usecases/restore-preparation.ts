@@ -91,9 +91,10 @@ async function statesOf(
   for (const target of chosen.targets) {
     const writer = writerOf(writers, target);
     const { vhost, name } = target.destination;
+    const elsewhere = command.toOrigin;
     states.push({
-      found: await writer.inspect(target.destination, { signal }),
-      info: (await deps.directory?.queue(vhost, name, { signal })) ?? null,
+      found: elsewhere ? null : await writer.inspect(target.destination, { signal }),
+      info: elsewhere ? null : ((await deps.directory?.queue(vhost, name, { signal })) ?? null),
       journal: await journalOf(
         journals,
         journalIdentity(content.manifest.id, writer, target),

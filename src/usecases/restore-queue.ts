@@ -1,3 +1,4 @@
+import { deathOrigin, type DeathOrigin } from "../domain/death-origin.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
 import type { MessageRecord } from "../domain/message.ts";
 import {
@@ -162,7 +163,8 @@ class Sending {
 
   #edited(record: MessageRecord, number: number): OutgoingMessage {
     const { command, plan } = this.#restore;
-    const { exchange, routingKey, body } = record;
+    const { body } = record;
+    const { exchange, routingKey } = plan.tally === null ? record : originOf(record, plan, number);
     const properties = editedProperties(record, this.#edits);
     if (plan.route === "default" && !command.accept.has("cc") && isCopied(properties)) {
       const what = `message ${sequenceOf(plan, number) + 1} of ${describeQueue(plan.source)}`;
@@ -195,6 +197,14 @@ class Sending {
       bodyBytes: this.#bodyBytes,
     });
   }
+}
+
+/** All were looked at before the first was sent: the origin is known. */
+function originOf(record: MessageRecord, plan: QueuePlan, number: number): DeathOrigin {
+  const origin = deathOrigin(record.properties);
+  if (origin !== null) return origin;
+  const what = `message ${sequenceOf(plan, number) + 1} of ${describeQueue(plan.source)}`;
+  throw new BackupError("INTERNAL", `${what} has lost its origin`);
 }
 
 function* batches(

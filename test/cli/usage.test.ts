@@ -74,6 +74,24 @@ const WRONG: readonly Wrong[] = [
     error: /--to-seq: /,
     hint: /mqbackup cat --help/,
   },
+  ...[
+    ["--map", "a=b"],
+    ["--route", "exchange"],
+    ["--append"],
+    ["--read-back"],
+    ["--definitions", "missing"],
+  ].map((flag) => ({
+    what: `--to-origin and ${flag.join(" ")}`,
+    args: ["restore", "--id", "latest", "--target", "x", "--to-origin", ...flag],
+    error: new RegExp(`--to-origin and ${flag[0]} contradict each other`),
+    hint: /to the exchange it once came from/,
+  })),
+  {
+    what: "--death-header without --to-origin",
+    args: ["restore", "--id", "latest", "--target", "x", "--death-header", "keep"],
+    error: /--death-header is only for use with --to-origin/,
+    hint: /--to-origin/,
+  },
   { what: "no target", args: ["full"], error: /no target/, hint: /--target, MQBACKUP_TARGET or target/ },
   {
     what: "a target twice",

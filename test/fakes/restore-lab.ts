@@ -100,6 +100,8 @@ export const COMMAND: RestoreCommand = {
   resume: false,
   expiration: "keep",
   userId: "keep",
+  toOrigin: false,
+  deathHeader: "keep",
   accept: new Set(),
   dryRun: false,
   parallel: 2,

@@ -36,7 +36,7 @@ export async function openPublication(
     const unprotected = !(await lockQueue(connection, queue));
     if (route === "fanout") exchange = await openTemporaryExchange(context.connection, queue);
     const address = await alarm.outlast(addressing(connection, queue, route, exchange));
-    const destination = describeQueue(queue);
+    const destination = route === "origin" ? `the origins of ${describeQueue(queue)}` : describeQueue(queue);
     const publisher = await ConfirmPublisher.open(connection, { limits: context.limits, destination, alarm });
     return new Publication({ connection, alarm, exchange, publisher, address, unprotected });
   } catch (error) {

@@ -3,7 +3,13 @@ import { differingPart, type ComparisonRules } from "../../../src/domain/message
 import type { MessageRecord } from "../../../src/domain/message.ts";
 import { encodeProperties, header, long, longstr } from "./wire-values.ts";
 
-const RULES: ComparisonRules = { expiration: "keep", userId: "keep", route: "fanout", queueName: "q" };
+const RULES: ComparisonRules = {
+  expiration: "keep",
+  userId: "keep",
+  deathHeader: "keep",
+  route: "fanout",
+  queueName: "q",
+};
 const A = header("a", long(1));
 const B = header("b", longstr("x"));
 
@@ -36,7 +42,7 @@ describe("a message read back", () => {
     [
       "without what was to be dropped",
       { properties: encodeProperties({ headers: [A, B] }) },
-      { expiration: "drop", userId: "drop" },
+      { expiration: "drop", userId: "drop", deathHeader: "keep" },
       null,
     ],
     ["with what was to be dropped", {}, { expiration: "drop" }, "properties"],

@@ -33,12 +33,14 @@ describe("a message on its way back", () => {
   it("keeps its very bytes unless something is to be dropped", () => {
     const properties = encodeProperties({ expiration: text, userId: text });
     const record = { redelivered: false, exchange: text, routingKey: text, body: text, properties };
-    expect(editedProperties(record, { expiration: "keep", userId: "keep" })).toBe(properties);
-    expect(Buffer.from(editedProperties(record, { expiration: "drop", userId: "keep" }))).toEqual(
-      encodeProperties({ userId: text }),
+    expect(editedProperties(record, { expiration: "keep", userId: "keep", deathHeader: "keep" })).toBe(
+      properties,
     );
-    expect(Buffer.from(editedProperties(record, { expiration: "keep", userId: "drop" }))).toEqual(
-      encodeProperties({ expiration: text }),
-    );
+    expect(
+      Buffer.from(editedProperties(record, { expiration: "drop", userId: "keep", deathHeader: "keep" })),
+    ).toEqual(encodeProperties({ userId: text }));
+    expect(
+      Buffer.from(editedProperties(record, { expiration: "keep", userId: "drop", deathHeader: "keep" })),
+    ).toEqual(encodeProperties({ expiration: text }));
   });
 });

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { DEATH_HEADERS } from "../../../src/domain/death-origin.ts";
 import {
   canonicalSection,
   hasHeader,
   stripAnnotations,
+  withoutHeadersNamed,
   withoutProperties,
 } from "../../../src/domain/property-section.ts";
 import {
@@ -334,3 +336,60 @@ describe("hasHeader", () => {
     expect(hasHeader(Buffer.of(0x80, 0, 0xff), "CC")).toBe(false);
   });
 });
+
+describe("withoutHeadersNamed", () => {
+  const doomedHeader = fc
+    .tuple(anyHeader, fc.constantFrom(...DEATH_HEADERS))
+    .map(([{ field }, key]): Header => header(key, field));
+
+  it("takes out these headers, whatever they hold and wherever they stand, and changes no other byte", () => {
+    const kept = anyHeaders.map((headers) => headers.filter(({ key }) => !isDoomed(key)));
+    const mixed = fc.tuple(kept, fc.array(doomedHeader, { minLength: 1, maxLength: 8 }));
+    const placed = mixed.chain(([others, doomed]) =>
+      fc.tuple(
+        fc.constant(others),
+        fc.array(fc.nat(others.length), { minLength: doomed.length, maxLength: doomed.length }),
+        fc.constant(doomed),
+      ),
+    );
+    fc.assert(
+      fc.property(otherProperties, placed, (properties, [others, places, doomed]) => {
+        const headers = others.flatMap((each, at) => [...doomed.filter((_, n) => places[n] === at), each]);
+        headers.push(...doomed.filter((_, n) => places[n] === others.length));
+        const section = encodeProperties({ ...properties, headers });
+        const before = Buffer.from(section);
+        const expected = encodeProperties(
+          others.length === 0 ? properties : { ...properties, headers: others },
+        );
+        expect(Buffer.from(withoutHeadersNamed(section, DEATH_HEADERS))).toEqual(expected);
+        expect(section).toEqual(before);
+      }),
+    );
+  });
+
+  it("gives the very section back when there is none of them", () => {
+    fc.assert(
+      fc.property(anyProperties, (properties) => {
+        const headers = properties.headers?.filter(({ key }) => !isDoomed(key));
+        const section = encodeProperties({ ...properties, ...(headers === undefined ? {} : { headers }) });
+        expect(withoutHeadersNamed(section, DEATH_HEADERS)).toBe(section);
+      }),
+    );
+    const near = [header("x-deat", long(1)), header("x-deaths", long(1)), header("X-Death", long(1))];
+    const section = encodeProperties({ headers: near });
+    expect(withoutHeadersNamed(section, DEATH_HEADERS)).toBe(section);
+  });
+
+  it.each(BROKEN.filter(([, section]) => section.length > 1))(
+    "refuses to guess in a section with %s",
+    (_, section) => {
+      expect(() => withoutHeadersNamed(section, DEATH_HEADERS)).toThrow(
+        expect.objectContaining({ code: "ARCHIVE_DAMAGED" }),
+      );
+    },
+  );
+});
+
+function isDoomed(key: Buffer): boolean {
+  return DEATH_HEADERS.some((name) => name === key.toString());
+}

@@ -200,7 +200,9 @@ describe("restore plan", () => {
     expect(other.refusals).toMatchObject([
       {
         code: "other-selection",
-        message: expect.stringContaining(`was to restore ${selection}, this one all messages`) as string,
+        message: expect.stringContaining(
+          `was run with ${selection}, this one is with no selection of messages`,
+        ) as string,
       },
     ]);
     expect(codes(plan([queue("q")], { resume: true, ...where }, [state({})]))).toEqual(["other-selection"]);
@@ -262,6 +264,8 @@ function asked(request: Partial<RestoreRequest>): RestoreRequest {
     resume: false,
     expiration: "keep",
     userId: "keep",
+    toOrigin: false,
+    deathHeader: "keep",
     accept: new Set(),
     ...request,
   };
