@@ -1,5 +1,6 @@
 import { derivedOf } from "../domain/derived-measures.ts";
 import type { Manifest, Measures, QueueOutcome } from "../domain/manifest.ts";
+import type { DrilledQueue, DrillResult } from "../usecases/drill-types.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
 import type { VerifyResult } from "../usecases/verify.ts";
 import { restoreMeasures } from "./render-restore.ts";
@@ -30,6 +31,10 @@ export const METRICS = {
   mqbackup_restore_duration_seconds: "How long it took to fetch, publish and confirm them.",
   mqbackup_restore_confirm_seconds: "From publishing to confirm, of the slowest queue, by quantile.",
   mqbackup_restore_queues: "Queues to restore, by what became of them.",
+  mqbackup_drill_messages: "Messages that the last drill proved: they came back as backed up.",
+  mqbackup_drill_body_bytes: "Bytes of their bodies.",
+  mqbackup_drill_duration_seconds: "How long it took to restore, read back, compare and remove them.",
+  mqbackup_drill_queues: "Queues to prove, by what became of them.",
   mqbackup_verify_backups: "Backups looked at by the last verification, at all targets.",
   mqbackup_verify_messages: "Messages looked at, as --records and --sample do.",
   mqbackup_verify_bytes: "Bytes read.",
@@ -93,6 +98,23 @@ export function restoreMetrics(result: RestoreResult): readonly Measured[] {
       name: "mqbackup_restore_queues" as const,
       labels: { outcome },
       value: result.queues.filter((queue) => queue.outcome === outcome).length,
+    })),
+  ];
+}
+
+export function drillMetrics({ queues, startedAt, finishedAt }: DrillResult): readonly Measured[] {
+  const outcomes = ["proven", "differs", "damaged", "not-drilled", "interrupted"] as const;
+  const proven = queues.filter(({ outcome }) => outcome === "proven");
+  const sum = (of: (queue: DrilledQueue) => number): number =>
+    proven.reduce((all, queue) => all + of(queue), 0);
+  return [
+    { name: "mqbackup_drill_messages", value: sum(({ messages }) => messages) },
+    { name: "mqbackup_drill_body_bytes", value: sum(({ bodyBytes }) => bodyBytes) },
+    { name: "mqbackup_drill_duration_seconds", value: (finishedAt.getTime() - startedAt.getTime()) / 1000 },
+    ...outcomes.map((wanted) => ({
+      name: "mqbackup_drill_queues" as const,
+      labels: { outcome: wanted },
+      value: queues.filter(({ outcome }) => outcome === wanted).length,
     })),
   ];
 }

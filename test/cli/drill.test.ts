@@ -1,15 +1,18 @@
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import { startBroker, type Broker } from "../lab/brokers.ts";
 import { openChannel } from "../lab/channel.ts";
 import { definitionsOf, drillUser, scratchAt } from "../lab/drills.ts";
 import { expectAll } from "../lab/expect-queue.ts";
 import { createVhost, deleteVhost } from "../lab/management.ts";
+import { startPingService } from "../lab/ping-service.ts";
 import { startProxy } from "../lab/proxy.ts";
 import { fill, labMessage, publishAll, type LabMessage } from "../lab/publish.ts";
 import { declareQueue, readyCount } from "../lab/queues.ts";
 import { repositoryCopy } from "../lab/repository.ts";
 import { expectClean, expectFailure, newScene, type Scene } from "../lab/scene.ts";
 import { newestBroker, sharedBrokers } from "../lab/shared-brokers.ts";
+import { tempDirectory } from "../lab/temp.ts";
 
 const DRILL = ["drill", "--id", "latest"];
 
@@ -189,6 +192,25 @@ test("an incremental is proven with what it keeps from its base", async () => {
     backup: expect.stringMatching(/I$/) as string,
     queues: [{ name: "q", outcome: "proven", compared: 330 }],
   });
+});
+
+test("who watches is told", async () => {
+  await using scene = await newScene(newestBroker());
+  await using user = await drillUser(scene);
+  await using service = await startPingService();
+  await using directory = await tempDirectory();
+  await declareQueue(scene.vhost, "q", "classic");
+  await fill(scene.vhost, "q", 30);
+  await scene.backup();
+  const file = directory.join("mqbackup.prom");
+  const env = { ...user.env, MQBACKUP_METRICS_FILE: file, MQBACKUP_PING_URL: service.url };
+  expect(await scene.run([...DRILL, "--quiet"], { env })).toMatchObject({ status: 0, stderr: "" });
+  const metrics = await readFile(file, "utf8");
+  expect(metrics).toContain('\nmqbackup_last_run_status{command="drill"} 0\n');
+  expect(metrics).toContain('\nmqbackup_drill_messages{command="drill"} 30\n');
+  expect(metrics).toContain('\nmqbackup_drill_queues{command="drill",outcome="proven"} 1\n');
+  expect(metrics).toContain('\nmqbackup_drill_queues{command="drill",outcome="differs"} 0\n');
+  expect(service.pings).toEqual(["/start", ""]);
 });
 
 test("on a broker without its plugins a backup is proven, and what is missing is named", async () => {

@@ -1,6 +1,7 @@
 import type { DrillResult } from "../../usecases/drill-types.ts";
 import { drill as drillBackup } from "../../usecases/drill.ts";
 import { showDrill } from "../drill-progress.ts";
+import { drillMetrics } from "../metrics.ts";
 import { openProgress } from "../open-progress.ts";
 import { drillComplaints, drillJson, drillLines } from "../render-drill.ts";
 import { drillRequest } from "../requests.ts";
@@ -12,6 +13,7 @@ export const drill: RunCommand = async (session) => {
   const { output } = session;
   const result = await prove(session);
   const status = drillStatus(result);
+  session.measured(drillMetrics(result));
   if (output.options.json) await output.printJson(drillJson(result, status));
   else if (output.options.quiet) output.complain(drillComplaints(result, output.paintNote));
   else await output.printLines(drillLines(result, output.paint));
