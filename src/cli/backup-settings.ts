@@ -1,6 +1,7 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
 const TAKING = ["full", "incremental"] as const;
+const WRITING = [...TAKING, "compact"] as const;
 const BROKER = ["full", "incremental", "restore", "check"] as const;
 const READING = ["full", "incremental", "check"] as const;
 const REPOSITORY = [
@@ -13,6 +14,7 @@ const REPOSITORY = [
   "diff",
   "cat",
   "verify",
+  "compact",
   "prune",
   "mark",
   "unmark",
@@ -23,7 +25,7 @@ export const BACKUP_SETTINGS = {
   target: {
     kind: "list",
     value: "directory",
-    help: "where backups are kept; repeatable for full and incremental: each target gets a copy",
+    help: "where backups are kept; repeatable for full, incremental and compact: each target gets a copy",
     group: "Target",
     commands: REPOSITORY,
   },
@@ -38,14 +40,14 @@ export const BACKUP_SETTINGS = {
     kind: "switch",
     help: "take away the lease of another run on the set, when it is certain that it is dead",
     group: "Target",
-    commands: [...TAKING, "prune"],
+    commands: [...WRITING, "prune"],
   },
   spoolDir: {
     kind: "text",
     value: "directory",
     help: "where volumes are built before they go to the targets (default: in the first target)",
     group: "Target",
-    commands: TAKING,
+    commands: WRITING,
   },
   volumeSize: {
     kind: "text",
@@ -53,7 +55,7 @@ export const BACKUP_SETTINGS = {
     help: "largest volume",
     default: "256MiB",
     group: "Target",
-    commands: TAKING,
+    commands: WRITING,
   },
   compressionLevel: {
     kind: "text",
@@ -61,7 +63,7 @@ export const BACKUP_SETTINGS = {
     help: "zstd level, 1 to 19",
     default: "1",
     group: "Target",
-    commands: TAKING,
+    commands: WRITING,
   },
   base: {
     kind: "text",

@@ -11,6 +11,7 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   diff: "compare two backups queue by queue: messages kept, added, gone",
   cat: "print the messages of a backup as JSON lines",
   verify: "check what is stored, as deep as is asked for; changes nothing",
+  compact: "make a full backup of an incremental, without the broker, so that old ones can go",
   prune: "remove backups that no rule keeps and no other needs; only says what would go unless confirmed",
   mark: "protect a backup: prune never removes it",
   unmark: "take a backup's mark away again",
@@ -82,6 +83,10 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
   ),
   mark: examples("mqbackup mark 20261121-193200F --target /var/backups/rabbitmq"),
   unmark: examples("mqbackup unmark 20261121-193200F --target /var/backups/rabbitmq"),
+  compact: examples(
+    "mqbackup compact latest --dry-run --target /var/backups/rabbitmq",
+    "mqbackup compact 20261122-020000I --target /var/backups/rabbitmq",
+  ),
   check: examples("mqbackup check --queue 'orders.*'", "mqbackup check --print-settings"),
 };
 

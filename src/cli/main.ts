@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   prune: async () => (await import("./commands/prune.ts")).prune,
   mark: async () => (await import("./commands/mark.ts")).mark,
   unmark: async () => (await import("./commands/mark.ts")).unmark,
+  compact: async () => (await import("./commands/compact.ts")).compact,
   check: async () => (await import("./commands/check.ts")).check,
 };
 

@@ -8,7 +8,7 @@ import { flagOf, settingEntry, settingsOf, type SettingKey } from "./setting-tab
 
 export interface Invocation {
   readonly command: CommandName;
-  /** The backup that `show`, `diff`, `cat`, `verify`, `mark` and `unmark` are about. */
+  /** The backup that `show`, `diff`, `cat`, `verify`, `compact`, `mark` and `unmark` are about. */
   readonly argument: string | null;
   /** The second backup of `diff`. */
   readonly otherArgument: string | null;
@@ -27,6 +27,7 @@ const ARGUMENTS: Partial<Readonly<Record<CommandName, readonly string[]>>> = {
   diff: ["<id>", "<other>"],
   cat: ["<id>"],
   verify: ["[id]"],
+  compact: ["<id>"],
   mark: ["<id>"],
   unmark: ["<id>"],
 };

@@ -164,7 +164,7 @@ export function backupJson(result: BackupResult, locations: readonly string[], s
   };
 }
 
-function withoutTables(manifest: Manifest): unknown {
+export function withoutTables(manifest: Manifest): object {
   return {
     ...manifest,
     measures: { ...manifest.measures, ...derivedOf(manifest.measures) },

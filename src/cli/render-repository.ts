@@ -24,6 +24,7 @@ export function backupDetails({ manifest, marked }: ShownBackup, paint: Paint): 
       ...(broker.management ? [] : [["mode", "AMQP only: types as told, no exchanges and bindings"]]),
       ...(marked ? [["marked", "no policy removes it"]] : []),
       ["volumes", formatCounted(volumes.length, "volume")],
+      ...(manifest.compactedFrom === undefined ? [] : [["compacted from", manifest.compactedFrom]]),
       ["made by", visible(`${tool.name} ${tool.version}, format ${manifest.format}`)],
     ],
   ).slice(1);

@@ -1,6 +1,7 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
 import type { DrillRequest } from "../usecases/drill-types.ts";
+import type { CompactRequest } from "../usecases/compact-types.ts";
 import type { PruneRequest } from "../usecases/prune-plan.ts";
 import type { RestoreCommand } from "../usecases/restore-types.ts";
 import type { SurveyRequest } from "../usecases/survey.ts";
@@ -138,6 +139,17 @@ function readingPolicy(settings: Settings): ReadingPolicy {
 
 function onlyOne(values: readonly string[]): string | null {
   return values.length === 1 ? (values[0] ?? null) : null;
+}
+
+export function compactRequest({ settings, argument, tool }: Session): CompactRequest {
+  return {
+    backup: argument ?? "latest",
+    volumeBytes: settings.volumeSize,
+    segmentBytes: SEGMENT_BYTES,
+    dryRun: settings.dryRun,
+    breakLease: settings.breakLease,
+    tool,
+  };
 }
 
 export function verifyLevel({ quick, records, sample }: Settings): VerifyLevel {

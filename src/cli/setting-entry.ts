@@ -8,6 +8,7 @@ export const COMMANDS = [
   "diff",
   "cat",
   "verify",
+  "compact",
   "prune",
   "mark",
   "unmark",

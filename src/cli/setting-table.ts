@@ -11,7 +11,7 @@ const OUTPUT_SETTINGS = {
     kind: "switch",
     help: "say what would be done, touch nothing",
     group: "Output",
-    commands: ["full", "incremental", "restore"],
+    commands: ["full", "incremental", "restore", "compact"],
   },
   printSettings: {
     kind: "switch",

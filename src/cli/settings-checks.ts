@@ -43,7 +43,7 @@ function checkTargets({ target }: Settings, command: CommandName): void {
     );
   }
   const twice = target.find((each, at) => target.indexOf(each) !== at);
-  if (["full", "incremental", "prune", "mark", "unmark"].includes(command) && twice !== undefined)
+  if (["full", "incremental", "compact", "prune", "mark", "unmark"].includes(command) && twice !== undefined)
     throw invalid(`target ${twice} is given twice`, "Name each target once.");
 }
 

@@ -9,6 +9,7 @@ import type { QueueReader } from "../ports/queue-reader.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
+import type { CompactDeps, CompactEvent } from "../usecases/compact-types.ts";
 import type { CheckDeps } from "../usecases/check.ts";
 import type { DrillDeps, DrillEvent } from "../usecases/drill-types.ts";
 import type { PruneDeps, PruneEvent } from "../usecases/prune-removal.ts";
@@ -131,6 +132,38 @@ export async function wireReport(
     complain,
   };
   return new Report(deps, command, settings, signal);
+}
+
+export interface WiredCompact extends AsyncDisposable {
+  readonly deps: CompactDeps;
+}
+
+export async function wireCompact(
+  { settings }: Session,
+  report: (event: CompactEvent) => void,
+): Promise<WiredCompact> {
+  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, { RUNS }, stores] = await Promise.all([
+    import("../adapters/archive/local-spool.ts"),
+    import("../adapters/codec/threaded-codec.ts"),
+    import("../adapters/process/runs.ts"),
+    wireStores(settings.target),
+  ]);
+  const spoolDirectory = settings.spoolDir ?? path.join(settings.target[0] ?? ".", ".spool");
+  await sweepDeadSpools(spoolDirectory);
+  const codec = threadedCodec({ level: settings.compressionLevel });
+  return {
+    deps: {
+      stores,
+      openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
+      codec,
+      newRepositoryId: randomUUID,
+      runs: RUNS,
+      now: () => new Date(),
+      sleep: (ms, signal) => sleep(ms, signal),
+      report,
+    },
+    [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
+  };
 }
 
 /** Targets alone: their documents, no messages. */

@@ -13,6 +13,8 @@ export interface Manifest {
   readonly kind: BackupKind;
   /** The backup this one builds on; null for a full. */
   readonly base: string | null;
+  /** Of a full that was made of another backup's messages, without reading the broker: that other backup. */
+  readonly compactedFrom?: string;
   readonly set: string;
   readonly startedAt: string;
   readonly finishedAt: string;
@@ -24,6 +26,11 @@ export interface Manifest {
   readonly volumes: readonly VolumeEntry[];
   readonly index: IndexFile;
   readonly measures: Measures;
+}
+
+/** Bytes of its files, manifest not counted. */
+export function storedBytesOf({ volumes, index }: Pick<Manifest, "volumes" | "index">): number {
+  return volumes.reduce((sum, { bytes }) => sum + bytes, index.bytes);
 }
 
 /** A manifest without what grows with the number of queues and their messages. */

@@ -17,9 +17,15 @@ export function checkManifest(manifest: Manifest): ManifestFault | null {
 }
 
 /** What id, kind and base say of one another. */
-export function checkIds({ id, kind, base }: Pick<Manifest, "id" | "kind" | "base">): ManifestFault | null {
+export function checkIds({
+  id,
+  kind,
+  base,
+  compactedFrom,
+}: Pick<Manifest, "id" | "kind" | "base" | "compactedFrom">): ManifestFault | null {
   if (!isBackupId(id) || kindOf(id) !== kind) return fault(["kind"], `is ${kind}, but the id is ${id}`);
   if (kind === "full") return base === null ? null : fault(["base"], "a full backup has none");
+  if (compactedFrom !== undefined) return fault(["compactedFrom"], "only a full backup is made of another");
   if (base === null || !isBackupId(base)) return fault(["base"], "an incremental backup must have one");
   if (chainOf(base) !== chainOf(id) || base === id)
     return fault(["base"], `${base} is not of the chain of ${id}`);

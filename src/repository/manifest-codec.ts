@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Manifest } from "../domain/manifest.ts";
 import { BackupError } from "../domain/errors.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
@@ -14,6 +15,11 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
     );
   }
   return encodeDocument({ ...parsed.manifest });
+}
+
+/** Whether both say the same, written or read by whatever version. */
+export function isSameManifest(a: Manifest, b: Manifest): boolean {
+  return Buffer.compare(encodeManifest(a), encodeManifest(b)) === 0;
 }
 
 /**

@@ -95,6 +95,7 @@ const head = {
   id,
   kind: z.enum(["full", "incremental"]),
   base: id.nullable(),
+  compactedFrom: id.exactOptional(),
   set: z.string(),
   startedAt: moment,
   finishedAt: moment,

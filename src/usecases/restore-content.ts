@@ -39,7 +39,8 @@ const BATCH_RECORDS = 512;
 export class RestoreContent {
   readonly manifest: Manifest;
   readonly #source: ContentSource;
-  readonly #manifestOf: (id: BackupId) => Promise<Manifest>;
+  /** Of this backup and of others at the target; each is read once. */
+  readonly manifestOf: (id: BackupId) => Promise<Manifest>;
 
   constructor(source: ContentSource, catalog: Catalog, manifest: Manifest, options: Abortable) {
     this.manifest = manifest;
@@ -47,7 +48,7 @@ export class RestoreContent {
     const known = new Map<BackupId, Promise<Manifest>>([
       [parseBackupId(manifest.id), Promise.resolve(manifest)],
     ]);
-    this.#manifestOf = async (id) => {
+    this.manifestOf = async (id) => {
       const loading = known.get(id) ?? catalog.manifest(id, options);
       known.set(id, loading);
       return loading;
@@ -55,12 +56,12 @@ export class RestoreContent {
   }
 
   runs(queue: QueueEntry, range: SequenceRange): AsyncGenerator<SegmentRun> {
-    return segmentRuns(this.manifest, queue, range.from, this.#manifestOf, rangeEnd(range));
+    return segmentRuns(this.manifest, queue, range.from, this.manifestOf, rangeEnd(range));
   }
 
   /** Of all the queue's messages in order, as the index has them: pieces of 16 bytes a message. Throws as `segments`. */
   fingerprints(queue: QueueEntry, options: Abortable = {}): AsyncGenerator<Uint8Array> {
-    return contentFingerprints(this.#source, this.manifest, queue, this.#manifestOf, options);
+    return contentFingerprints(this.#source, this.manifest, queue, this.manifestOf, options);
   }
 
   /**

@@ -1,6 +1,6 @@
 import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import type { Finding } from "../domain/findings.ts";
-import type { Manifest } from "../domain/manifest.ts";
+import { storedBytesOf, type Manifest } from "../domain/manifest.ts";
 import type { VerifyLevel } from "../domain/verify-level.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
@@ -93,8 +93,4 @@ export function segmentsToVerify({ queues }: Manifest, needed: readonly NeededFi
   const own = queues.reduce((sum, { segments }) => sum + segments.length, 0);
   const parts = needed.flatMap(({ files }) => files.flatMap((file) => file.parts));
   return own + parts.filter(({ kind }) => kind === "segment").length;
-}
-
-export function storedBytesOf({ volumes, index }: Manifest): number {
-  return volumes.reduce((sum, { bytes }) => sum + bytes, index.bytes);
 }

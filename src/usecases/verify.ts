@@ -1,7 +1,7 @@
 import { compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { Finding } from "../domain/findings.ts";
-import type { Manifest } from "../domain/manifest.ts";
+import { storedBytesOf, type Manifest } from "../domain/manifest.ts";
 import { RandomSample } from "../domain/random-sample.ts";
 import type { VerifyLevel } from "../domain/verify-level.ts";
 import type { Abortable } from "../ports/abortable.ts";
@@ -13,7 +13,7 @@ import { readRepository } from "../repository/repository-document.ts";
 import { LostSegments } from "./lost-segments.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { neededFiles, type NeededFiles } from "./needed-files.ts";
-import { segmentsToVerify, storedBytesOf, verifyBackup, type VerifiedBackup } from "./verify-backup.ts";
+import { segmentsToVerify, verifyBackup, type VerifiedBackup } from "./verify-backup.ts";
 import { findStrays, manifestVerdict, notCommitted } from "./verify-folder.ts";
 import { NOWHERE } from "./verify-verdict.ts";
 

@@ -1,0 +1,68 @@
+import type { CompactEvent } from "../usecases/compact-types.ts";
+import { addressOf, keyOf } from "./backup-progress.ts";
+import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
+import type { Output } from "./output.ts";
+import type { Progress } from "./progress.ts";
+import { visible } from "./terminal-text.ts";
+import { Throttle } from "./throttle.ts";
+import { formatBytes, formatCounted } from "./units.ts";
+
+/** Shows a compaction's events as they come. */
+export function showCompact(progress: Progress, output: Output): (event: CompactEvent) => void {
+  const throttle = new Throttle();
+  const verbose = (text: string): void => {
+    if (output.options.verbose) progress.line(text);
+  };
+  return (event) => {
+    if (event.kind !== "queue-progress" || throttle.isDue(keyOf(event.queue))) {
+      progress.event(eventJson(event));
+    }
+    switch (event.kind) {
+      case "lease-broken":
+        progress.line(leaseBrokenLine(event));
+        break;
+      case "begun":
+        verbose(`backup ${event.id} begun`);
+        break;
+      case "queue-begun":
+        progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
+        break;
+      case "queue-progress":
+        progress.advance(keyOf(event.queue), event.messages, event.bodyBytes);
+        break;
+      case "queue-finished": {
+        const { queue, messages, bodyBytes } = event;
+        progress.end(keyOf(queue));
+        const copied = `${formatCounted(messages, "message")}, ${formatBytes(bodyBytes)}`;
+        progress.line(`${visible(queue.name)}: ${copied}`, { shownWithBars: false });
+        break;
+      }
+      case "volume-shipped":
+        verbose(`${event.name} shipped, ${formatBytes(event.bytes)}`);
+        break;
+      case "committed":
+        verbose(`backup ${event.id} committed to ${visible(event.location)}`);
+        break;
+    }
+  };
+}
+
+function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
+  switch (event.kind) {
+    case "lease-broken":
+      return leaseBrokenJson(event);
+    case "begun":
+      return { event: event.kind, id: event.id };
+    case "queue-begun":
+      return { event: event.kind, ...addressOf(event.queue), messages: event.messages };
+    case "queue-progress":
+    case "queue-finished": {
+      const { messages, bodyBytes } = event;
+      return { event: event.kind, ...addressOf(event.queue), messages, bodyBytes };
+    }
+    case "volume-shipped":
+      return { event: event.kind, volume: event.name, bytes: event.bytes };
+    case "committed":
+      return { event: event.kind, id: event.id, target: event.location };
+  }
+}

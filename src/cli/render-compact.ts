@@ -1,0 +1,48 @@
+import type { CompactResult } from "../usecases/compact-types.ts";
+import { withoutTables } from "./render-backup.ts";
+import { formatTable, visible, type Paint } from "./terminal-text.ts";
+import { formatBytes, formatCount, formatCounted } from "./units.ts";
+
+export function compactLines(
+  { source, reads, messages, estimatedBytes, manifest }: CompactResult,
+  locations: readonly string[],
+  paint: Paint,
+): readonly string[] {
+  const [title, ...rows] = formatTable(
+    [{ title: "READ FROM" }, { title: "SEGMENTS", align: "right" }, { title: "STORED", align: "right" }],
+    reads.map(({ backup, segments, bytes }) => [backup, formatCount(segments), formatBytes(bytes)]),
+  );
+  const table = title === undefined ? [] : [paint(title, "dim"), ...rows, ""];
+  const held = formatCounted(messages, "message");
+  if (manifest === null) {
+    return [
+      `backup ${source} would be made a full one:`,
+      "",
+      ...table,
+      `${held}, about ${formatBytes(estimatedBytes)}`,
+    ];
+  }
+  return [
+    `backup ${source} is also the full backup ${paint(manifest.id, "bold")}, committed to ${locations.map(visible).join(" and ")}`,
+    "",
+    ...table,
+    `${held}, stored ${formatBytes(manifest.measures.storedBytes)}`,
+  ];
+}
+
+export function compactJson(
+  { source, reads, messages, estimatedBytes, manifest }: CompactResult,
+  locations: readonly string[],
+  status: number,
+): object {
+  return {
+    status,
+    dryRun: manifest === null,
+    targets: locations,
+    source,
+    reads,
+    messages,
+    estimatedBytes,
+    backup: manifest === null ? null : withoutTables(manifest),
+  };
+}

@@ -1,0 +1,67 @@
+import type { BackupId } from "../domain/backup-id.ts";
+import type { Manifest } from "../domain/manifest.ts";
+import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
+import type { QueueAddress } from "../domain/queue.ts";
+import type { SegmentCodec } from "../ports/segment-codec.ts";
+import type { Spool } from "../ports/spool.ts";
+import type { Store } from "../ports/store.ts";
+
+export interface CompactDeps extends Omit<LeaseDeps, "report"> {
+  /** Read from the first; every one gets the new backup. */
+  readonly stores: readonly [Store, ...Store[]];
+  openSpool(): Spool;
+  readonly codec: SegmentCodec;
+  /** Of the repository, where it was removed meanwhile. */
+  newRepositoryId(): string;
+  report(event: CompactEvent): void;
+}
+
+export interface CompactRequest {
+  /** An id, the beginning of one, or "latest": as the first target has it. */
+  readonly backup: string;
+  readonly volumeBytes: number;
+  /** Of a segment before compression. */
+  readonly segmentBytes: number;
+  readonly dryRun: boolean;
+  /** Takes away the leases others hold on the set. */
+  readonly breakLease: boolean;
+  readonly tool: Manifest["tool"];
+}
+
+export type CompactEvent =
+  | LeaseEvent
+  | { readonly kind: "begun"; readonly id: BackupId }
+  | { readonly kind: "queue-begun"; readonly queue: QueueAddress; readonly messages: number }
+  | {
+      readonly kind: "queue-progress";
+      readonly queue: QueueAddress;
+      readonly messages: number;
+      readonly bodyBytes: number;
+    }
+  | {
+      readonly kind: "queue-finished";
+      readonly queue: QueueAddress;
+      readonly messages: number;
+      readonly bodyBytes: number;
+    }
+  | { readonly kind: "volume-shipped"; readonly name: string; readonly bytes: number }
+  | { readonly kind: "committed"; readonly id: BackupId; readonly location: string };
+
+/** What is read of one backup. */
+export interface CompactRead {
+  readonly backup: string;
+  readonly segments: number;
+  /** As stored. */
+  readonly bytes: number;
+}
+
+export interface CompactResult {
+  readonly source: BackupId;
+  /** Oldest name first. */
+  readonly reads: readonly CompactRead[];
+  /** What the new backup is going to take, judged by what its messages take now. */
+  readonly estimatedBytes: number;
+  readonly messages: number;
+  /** null: a dry run. */
+  readonly manifest: Manifest | null;
+}

@@ -1,0 +1,201 @@
+import { begunAt, parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { BackupError } from "../domain/errors.ts";
+import {
+  FORMAT,
+  storedBytesOf,
+  type DefinitionsEntry,
+  type Manifest,
+  type QueueEntry,
+} from "../domain/manifest.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import { readDefinitions } from "../repository/archive-reader.ts";
+import { ArchiveWriter } from "../repository/archive-writer.ts";
+import { openCatalog, type Catalog } from "../repository/catalog.ts";
+import { contentFingerprints } from "../repository/content-fingerprints.ts";
+import { IndexWriter } from "../repository/index-writer.ts";
+import { isSameManifest } from "../repository/manifest-codec.ts";
+import { CheckedFingerprints } from "./checked-fingerprints.ts";
+import { compactPlan } from "./compact-plan.ts";
+import { compactQueue } from "./compact-queue.ts";
+import type { CompactDeps, CompactRequest, CompactResult } from "./compact-types.ts";
+import { RestoreContent } from "./restore-content.ts";
+import { Targets } from "./targets.ts";
+import { withLease, type Held } from "./with-lease.ts";
+
+/** Finished volumes that may wait for the targets; beyond that copying waits. */
+const WAITING_VOLUMES = 2;
+
+/**
+ * Makes a full backup of an incremental from what is stored, without the broker, so that the backups it needs may go. The new one has
+ * the same content and the same facts, and stands right behind it in time. Every message is compared with its fingerprint on the way;
+ * whatever fails leaves nothing at the targets.
+ * Throws LEASE_HELD, BACKUP_MISSING (also when a target does not have it), BACKUP_AMBIGUOUS, USAGE (it is a full one), ARCHIVE_DAMAGED,
+ * OBJECT_MISSING, MANIFEST_DAMAGED, FORMAT_NEWER, TARGET_*.
+ */
+export async function compact(
+  deps: CompactDeps,
+  request: CompactRequest,
+  signal: AbortSignal,
+): Promise<CompactResult> {
+  const found = await find(deps, request.backup, { signal });
+  if (request.dryRun) return { ...(await planOf(found, { signal })), manifest: null };
+  const { id, set } = found.source;
+  const wish = { stores: deps.stores, set, command: "compact", breakLease: request.breakLease };
+  return withLease(deps, wish, signal, async (held) => {
+    // Nobody adds to the set or removes from it any more.
+    const kept = await find(deps, id, held);
+    const plan = await planOf(kept, held);
+    return { ...plan, manifest: await write(deps, request, kept, held) };
+  });
+}
+
+interface Found {
+  readonly catalog: Catalog;
+  readonly source: Manifest;
+}
+
+async function find(deps: CompactDeps, backup: string, options: Abortable): Promise<Found> {
+  const [catalog, ...others] = await openCatalogs(deps, options);
+  const id = await catalog.resolve(backup, options);
+  const source = await catalog.manifest(id, options);
+  refuseFull(source);
+  for (const other of others) await requireSame(other, id, source, options);
+  return { catalog, source };
+}
+
+async function planOf({ catalog, source }: Found, options: Abortable) {
+  return compactPlan(source, async (holder) => catalog.manifest(holder, options));
+}
+
+async function openCatalogs(deps: CompactDeps, options: Abortable): Promise<[Catalog, ...Catalog[]]> {
+  const [first, ...others] = deps.stores;
+  const catalogs: [Catalog, ...Catalog[]] = [await openCatalog(first, options)];
+  for (const store of others) catalogs.push(await openCatalog(store, options));
+  return catalogs;
+}
+
+function refuseFull({ id, kind }: Manifest): void {
+  if (kind === "incremental") return;
+  throw new BackupError(
+    "USAGE",
+    `backup ${id} is a full one: it needs no other, there is nothing to compact`,
+    {
+      hint: "Name an incremental backup; mqbackup list shows what there is.",
+    },
+  );
+}
+
+/** What is made of the first target's backup goes to the others as well: they must have this very backup. */
+async function requireSame(
+  catalog: Catalog,
+  id: BackupId,
+  source: Manifest,
+  options: Abortable,
+): Promise<void> {
+  if (isSameManifest(await catalog.manifest(id, options), source)) return;
+  throw new BackupError(
+    "BACKUP_MISSING",
+    `what is called ${id} at ${catalog.store.location} is another backup`,
+    {
+      hint: "Compact one target at a time.",
+    },
+  );
+}
+
+async function write(
+  deps: CompactDeps,
+  request: CompactRequest,
+  { catalog, source }: Found,
+  held: Held,
+): Promise<Manifest> {
+  const { signal } = held;
+  // One second behind it: whoever takes the newest of that time takes the one that needs no other.
+  const now = new Date(begunAt(parseBackupId(source.id)).getTime() + 1000);
+  const claim = { kind: "full", base: null, now } as const;
+  await using targets = await Targets.claim(
+    deps.stores,
+    { ...claim, newRepositoryId: () => deps.newRepositoryId() },
+    signal,
+  );
+  deps.report({ kind: "begun", id: targets.id });
+  await using spool = deps.openSpool();
+  const modifiedAt = Math.floor(Date.parse(source.startedAt) / 1000);
+  await using archive = new ArchiveWriter({
+    spool,
+    codec: deps.codec,
+    volumeBytes: request.volumeBytes,
+    modifiedAt,
+    waitingVolumes: WAITING_VOLUMES,
+    onVolume: async (file) => {
+      await targets.put(file.name, file.body, signal);
+      deps.report({ kind: "volume-shipped", name: file.name, bytes: file.bytes });
+    },
+  });
+  const index = new IndexWriter({ spool, codec: deps.codec, modifiedAt });
+  const copied = await copyAll(deps, request, { catalog, source, archive, index, signal });
+  const volumes = await archive.finish();
+  const file = await index.finish();
+  await targets.put(file.name, file.body, signal);
+  await file.release();
+  signal.throwIfAborted();
+  const manifest: Manifest = {
+    ...source,
+    ...copied,
+    format: FORMAT,
+    tool: request.tool,
+    id: targets.id,
+    kind: "full",
+    base: null,
+    compactedFrom: source.id,
+    volumes,
+    index: { name: file.name, bytes: file.bytes, sha256: file.sha256 },
+    measures: {
+      ...source.measures,
+      plainBytes: plainBytesOf(copied.queues),
+      storedBytes: storedBytesOf({ volumes, index: file }),
+      targetBytes: await targets.totalBytes(signal),
+    },
+  };
+  await held.assertHeld();
+  await targets.commit(manifest, (location) => deps.report({ kind: "committed", id: targets.id, location }));
+  return manifest;
+}
+
+interface Copying {
+  readonly catalog: Catalog;
+  readonly source: Manifest;
+  readonly archive: ArchiveWriter;
+  readonly index: IndexWriter;
+  readonly signal: AbortSignal;
+}
+
+async function copyAll(
+  deps: CompactDeps,
+  { segmentBytes }: CompactRequest,
+  { catalog, source, archive, index, signal }: Copying,
+): Promise<Pick<Manifest, "definitions" | "queues">> {
+  const from = { store: catalog.store, codec: deps.codec };
+  const options = { signal };
+  const definitions: DefinitionsEntry[] = [];
+  for (const entry of source.definitions) {
+    definitions.push(await archive.addDefinitions(await readDefinitions(from, source, entry, options)));
+  }
+  const content = new RestoreContent(from, catalog, source, options);
+  const report: CompactDeps["report"] = (event) => deps.report(event);
+  const queues: QueueEntry[] = [];
+  for (const queue of source.queues) {
+    const expected = contentFingerprints(from, source, queue, content.manifestOf, options);
+    await using checked = new CheckedFingerprints(queue, expected);
+    queues.push(
+      await compactQueue({ content, archive, index, segmentBytes, report, signal }, queue, checked),
+    );
+  }
+  return { definitions, queues };
+}
+
+function plainBytesOf(queues: readonly QueueEntry[]): number {
+  return queues.reduce(
+    (sum, { segments }) => sum + segments.reduce((of, { plainBytes }) => of + plainBytes, 0),
+    0,
+  );
+}
