@@ -38,37 +38,36 @@ export async function wireBackup(
   session: Session,
   report: (event: BackupEvent) => void,
 ): Promise<Wired<BackupDeps>> {
-  const { settings } = session;
-  const [{ localSpool, sweepDeadSpools }, { fileStore }, { threadedCodec }, { RUNS }, broker] =
-    await Promise.all([
-      import("../adapters/archive/local-spool.ts"),
-      import("../adapters/store/file-store.ts"),
-      import("../adapters/codec/threaded-codec.ts"),
-      import("../adapters/process/runs.ts"),
-      wireBroker(session),
-    ]);
-  const [first = ".", ...others] = settings.target;
-  const spoolDirectory = settings.spoolDir ?? path.join(first, ".spool");
-  await sweepDeadSpools(spoolDirectory);
-  const codec = threadedCodec({ level: settings.compressionLevel });
+  const broker = await wireBroker(session);
+  const writing = await wireWriting(session);
   return {
     access: broker.access,
-    deps: {
-      directory: broker.directory,
-      reader: broker.reader,
-      stores: [fileStore(first), ...others.map((each) => fileStore(each))],
-      openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
-      codec,
-      newRepositoryId: randomUUID,
-      runs: RUNS,
-      now: () => new Date(),
-      sleep: (ms, signal) => sleep(ms, signal),
-      report,
-    },
+    deps: { ...writing, directory: broker.directory, reader: broker.reader, report },
     [Symbol.asyncDispose]: async () => {
       broker[Symbol.dispose]();
-      await codec[Symbol.asyncDispose]();
+      await writing.codec[Symbol.asyncDispose]();
     },
+  };
+}
+
+/** What it takes to put a backup to targets. */
+async function wireWriting({ settings }: Session) {
+  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, { RUNS }, stores] = await Promise.all([
+    import("../adapters/archive/local-spool.ts"),
+    import("../adapters/codec/threaded-codec.ts"),
+    import("../adapters/process/runs.ts"),
+    wireStores(settings.target),
+  ]);
+  const spoolDirectory = settings.spoolDir ?? path.join(settings.target[0] ?? ".", ".spool");
+  await sweepDeadSpools(spoolDirectory);
+  return {
+    stores,
+    openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
+    codec: threadedCodec({ level: settings.compressionLevel }),
+    newRepositoryId: () => randomUUID(),
+    runs: RUNS,
+    now: () => new Date(),
+    sleep: async (ms: number, signal: AbortSignal) => sleep(ms, signal),
   };
 }
 
@@ -139,30 +138,13 @@ export interface WiredCompact extends AsyncDisposable {
 }
 
 export async function wireCompact(
-  { settings }: Session,
+  session: Session,
   report: (event: CompactEvent) => void,
 ): Promise<WiredCompact> {
-  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, { RUNS }, stores] = await Promise.all([
-    import("../adapters/archive/local-spool.ts"),
-    import("../adapters/codec/threaded-codec.ts"),
-    import("../adapters/process/runs.ts"),
-    wireStores(settings.target),
-  ]);
-  const spoolDirectory = settings.spoolDir ?? path.join(settings.target[0] ?? ".", ".spool");
-  await sweepDeadSpools(spoolDirectory);
-  const codec = threadedCodec({ level: settings.compressionLevel });
+  const writing = await wireWriting(session);
   return {
-    deps: {
-      stores,
-      openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
-      codec,
-      newRepositoryId: randomUUID,
-      runs: RUNS,
-      now: () => new Date(),
-      sleep: (ms, signal) => sleep(ms, signal),
-      report,
-    },
-    [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
+    deps: { ...writing, report },
+    [Symbol.asyncDispose]: async () => writing.codec[Symbol.asyncDispose](),
   };
 }
 
