@@ -1,10 +1,8 @@
 /** Numbers as people read them. */
 
-const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-
 /** "1,234,567" */
 export function formatCount(number: number): string {
-  return COUNT.format(number);
+  return String(Math.round(number)).replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** "1 message", "1,234 messages" */
@@ -65,12 +63,13 @@ export function formatTime(time: Date): string {
   return `${day} ${clock} ${zoneOf(time)}`;
 }
 
-/** Costs far more to make than to use. */
-const ZONE = new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+/** Costs far more to make than to use, and is not always used. */
+let zones: Intl.DateTimeFormat | null = null;
 
 /** The zone's short name, or its offset where it has none. */
 function zoneOf(time: Date): string {
-  const parts = ZONE.formatToParts(time);
+  zones ??= new Intl.DateTimeFormat("en-GB", { timeZoneName: "short" });
+  const parts = zones.formatToParts(time);
   return parts.find((part) => part.type === "timeZoneName")?.value ?? "UTC";
 }
 

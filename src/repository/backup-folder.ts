@@ -76,8 +76,8 @@ export async function committedBackups(
   const marked = new Set<string>();
   for await (const key of store.keys(BACKUPS, options)) {
     const [folder = "", name, ...deeper] = key.slice(BACKUPS.length).split("/");
-    if (deeper.length > 0 || !isBackupId(folder)) continue;
-    if (name === MANIFEST_NAME) ids.push(folder);
+    if (deeper.length > 0) continue;
+    if (name === MANIFEST_NAME && isBackupId(folder)) ids.push(folder);
     if (name === MARK_NAME) marked.add(folder);
   }
   return ids.toSorted(compareBackupIds).map((id) => ({ id, marked: marked.has(id) }));

@@ -16,10 +16,15 @@ const MEASURES = Buffer.from('\n  "measures": {');
 /** Held back until more comes: room for the measures, and for the few lines that are looked at together. */
 const HELD_BYTES = 16 * 1024;
 
+/** Less than this is not looked at before the end: most manifests are looked at once. */
+const LEAST_BYTES = 256 * 1024;
+
 /** The first two lines of a queue, and a later one. Deeper and other members of these names have another indentation. */
-const ORDINAL = Buffer.from('\n      "ordinal": ');
+const ORDINAL = '\n      "ordinal": ';
 const VHOST = '      "vhost": ';
-const OUTCOME = Buffer.from('\n      "outcome": "');
+const OUTCOME = '\n      "outcome": "';
+
+const OUTCOMES: readonly QueueOutcome[] = ["complete", "partial", "skipped"];
 
 /**
  * Finds in the bytes of a manifest what a listing tells, without making objects of all the rest: memory is the same for a manifest of
@@ -30,7 +35,10 @@ export class OutlineScanner {
   #held: Buffer = Buffer.alloc(0);
   #head: string | null = null;
   #doubtful = false;
+  /** As they are written: a byte for each character. */
   readonly #vhosts = new Set<string>();
+  /** The line of the virtual host that was met last. */
+  #vhostLine = "";
   readonly #queues: Record<QueueOutcome, number> = { complete: 0, partial: 0, skipped: 0 };
   /** A queue began, and its outcome is still to come. */
   #within = false;
@@ -39,7 +47,7 @@ export class OutlineScanner {
     if (this.#doubtful) return;
     const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
-    this.#settle(this.#held.length - HELD_BYTES);
+    if (this.#held.length > LEAST_BYTES) this.#settle(this.#held.length - HELD_BYTES);
   }
 
   /** null: this is no manifest as it should be, or not surely; `decodeManifest` tells what is wrong with it. */
@@ -59,7 +67,7 @@ export class OutlineScanner {
     if (end <= 0 || this.#doubtful) return;
     const at = this.#head === null ? this.#readHead() : 0;
     if (this.#head === null) return;
-    this.#scan(at, end);
+    this.#scan(this.#held.toString("latin1"), at, end);
     this.#hash.update(this.#held.subarray(0, end));
     this.#held = this.#held.subarray(end);
   }
@@ -72,33 +80,34 @@ export class OutlineScanner {
   }
 
   /** Looks at what begins within [from, end) of what is held. */
-  #scan(from: number, end: number): void {
+  #scan(text: string, from: number, end: number): void {
     for (let at = from; ;) {
-      at = this.#held.indexOf(this.#within ? OUTCOME : ORDINAL, at);
+      const wanted = this.#within ? OUTCOME : ORDINAL;
+      at = text.indexOf(wanted, at);
       if (at < 0 || at >= end) return;
-      at += this.#within ? this.#readOutcome(at + OUTCOME.length) : this.#readVhost(at + ORDINAL.length);
+      at += wanted.length;
+      if (this.#within) this.#readOutcome(text, at);
+      else this.#readVhost(text, text.indexOf("\n", at) + 1);
       this.#within = !this.#within;
     }
   }
 
-  /** Both give how far to go on from the place they were found at. */
-  #readVhost(at: number): number {
-    const line = this.#held.indexOf("\n", at) + 1;
-    const end = this.#held.indexOf("\n", line);
-    const text = this.#held.toString("latin1", line, Math.max(end, line));
-    if (line > 0 && text.startsWith(VHOST) && text.endsWith('",')) {
-      this.#vhosts.add(text.slice(VHOST.length, -1));
+  #readVhost(text: string, line: number): void {
+    if (this.#vhostLine !== "" && text.startsWith(this.#vhostLine, line)) return;
+    const end = text.indexOf("\n", line) + 1;
+    const found = text.slice(line, end);
+    if (line > 0 && found.startsWith(VHOST) && found.endsWith('",\n')) {
+      this.#vhostLine = found;
+      this.#vhosts.add(found.slice(VHOST.length, -2));
     } else {
       this.#doubtful = true;
     }
-    return ORDINAL.length;
   }
 
-  #readOutcome(at: number): number {
-    const outcome = this.#held.toString("latin1", at, this.#held.indexOf('"', at));
-    if (outcome === "complete" || outcome === "partial" || outcome === "skipped") this.#queues[outcome] += 1;
-    else this.#doubtful = true;
-    return OUTCOME.length;
+  #readOutcome(text: string, at: number): void {
+    const outcome = OUTCOMES.find((each) => text.startsWith(`${each}"`, at));
+    if (outcome === undefined) this.#doubtful = true;
+    else this.#queues[outcome] += 1;
   }
 }
 

@@ -122,21 +122,17 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     throw new BackupError("OBJECT_MISSING", `there is no ${key} at ${base}`);
   }
 
-  async function* list(prefix: string, { signal }: Abortable): AsyncGenerator<ObjectInfo> {
+  async function* listed<T>(
+    batches: () => AsyncIterable<readonly T[]>,
+    { signal }: Abortable,
+  ): AsyncGenerator<T> {
     signal?.throwIfAborted();
     if (!(await baseExists(base, create))) return;
-    for await (const object of walkObjects(base, prefix)) {
-      signal?.throwIfAborted();
-      yield object;
-    }
-  }
-
-  async function* keys(prefix: string, { signal }: Abortable): AsyncGenerator<string> {
-    signal?.throwIfAborted();
-    if (!(await baseExists(base, create))) return;
-    for await (const key of walk(base, prefix, sound)) {
-      signal?.throwIfAborted();
-      yield key;
+    for await (const batch of batches()) {
+      for (const each of batch) {
+        signal?.throwIfAborted();
+        yield each;
+      }
     }
   }
 
@@ -166,8 +162,16 @@ export function fileStore(directory: string, options: FileStoreOptions = {}): St
     location: base,
     put: async (key, body, putOptions = {}) => mapped(put(key, body, putOptions), `write ${key} at ${base}`),
     get: (key, getOptions = {}) => mappedEach(get(key, getOptions), `read ${key} at ${base}`),
-    list: (prefix, listOptions = {}) => mappedEach(list(prefix, listOptions), `list ${prefix} at ${base}`),
-    keys: (prefix, keysOptions = {}) => mappedEach(keys(prefix, keysOptions), `list ${prefix} at ${base}`),
+    list: (prefix, listOptions = {}) =>
+      mappedEach(
+        listed(() => walkObjects(base, prefix), listOptions),
+        `list ${prefix} at ${base}`,
+      ),
+    keys: (prefix, keysOptions = {}) =>
+      mappedEach(
+        listed(() => walk(base, prefix, sound), keysOptions),
+        `list ${prefix} at ${base}`,
+      ),
     delete: async (key, deleteOptions = {}) => mapped(remove(key, deleteOptions), `delete ${key} at ${base}`),
     capacity: async (capacityOptions = {}) =>
       mapped(capacity(capacityOptions), `ask for the capacity of ${base}`),

@@ -94,15 +94,15 @@ export async function pruneDirectories(base: string, parts: readonly string[]): 
 const AT_ONCE = 16;
 
 /**
- * Keys of regular files below `prefix`, ascending by code unit. Names beginning with a dot and links are not ours. `sound` as for
- * `requireNoLinks`.
+ * Keys of regular files below `prefix`, ascending by code unit, some at a time. Names beginning with a dot and links are not ours.
+ * `sound` as for `requireNoLinks`.
  */
 export async function* walk(
   base: string,
   prefix: string,
   sound: Set<string> = new Set(),
-): AsyncGenerator<string> {
-  yield* keysBelow({ base, prefix, sound }, "", await entriesOf(base));
+): AsyncGenerator<readonly string[]> {
+  yield* keysBelow({ base, prefix, sound }, wanted(prefix, "", await entriesOf(base)));
 }
 
 interface Walk {
@@ -111,33 +111,58 @@ interface Walk {
   readonly sound: Set<string>;
 }
 
-async function* keysBelow(walking: Walk, key: string, items: readonly Dirent[]): AsyncGenerator<string> {
+/** A file, or with a slash at its end a directory. */
+type Name = string;
+
+async function* keysBelow(walking: Walk, names: readonly Name[]): AsyncGenerator<readonly string[]> {
   const { base, prefix, sound } = walking;
-  const named = items
-    .filter((item) => !item.name.startsWith(".") && (item.isDirectory() || item.isFile()))
-    .map((item) => ({ isFile: item.isFile(), name: `${key}${item.name}${item.isDirectory() ? "/" : ""}` }))
-    .filter(({ isFile, name }) => name.startsWith(prefix) || (!isFile && prefix.startsWith(name)))
-    .toSorted((a, b) => (a.name < b.name ? -1 : 1));
-  for (let at = 0; at < named.length; at += AT_ONCE) {
-    const some = named.slice(at, at + AT_ONCE);
-    const inside = await Promise.all(
-      some.map(async ({ isFile, name }) => (isFile ? [] : entriesOf(path.join(base, name)))),
+  for (let at = 0; at < names.length; at += AT_ONCE) {
+    const some = names.slice(at, at + AT_ONCE);
+    const looked = await Promise.all(
+      some.map(async (name) => {
+        if (!isDirectory(name)) return null;
+        const directory = path.join(base, name.slice(0, -1));
+        sound.add(directory);
+        return wanted(prefix, name, await entriesOf(directory));
+      }),
     );
-    for (const [nth, { isFile, name }] of some.entries()) {
-      if (isFile) yield name;
-      else {
-        sound.add(path.join(base, name.slice(0, -1)));
-        yield* keysBelow(walking, name, inside[nth] ?? []);
+    let keys: string[] = [];
+    for (const [nth, name] of some.entries()) {
+      const inside = looked[nth] ?? null;
+      if (inside === null) keys.push(name);
+      if (inside?.some(isDirectory) !== true) {
+        keys.push(...(inside ?? []));
+        continue;
       }
+      yield keys;
+      keys = [];
+      yield* keysBelow(walking, inside);
     }
+    yield keys;
   }
 }
 
+/** What of a directory may have to do with the prefix, ascending. */
+function wanted(prefix: string, key: string, items: readonly Dirent[]): readonly Name[] {
+  return items
+    .filter((item) => !item.name.startsWith(".") && (item.isDirectory() || item.isFile()))
+    .map((item) => `${key}${item.name}${item.isDirectory() ? "/" : ""}`)
+    .filter((name) => name.startsWith(prefix) || (isDirectory(name) && prefix.startsWith(name)))
+    .toSorted((a, b) => (a < b ? -1 : 1));
+}
+
+function isDirectory(name: Name): boolean {
+  return name.endsWith("/");
+}
+
 /** The same with what is known of each. */
-export async function* walkObjects(base: string, prefix: string): AsyncGenerator<ObjectInfo> {
-  for await (const key of walk(base, prefix)) {
-    const stats = await statOrNull(() => lstat(path.join(base, key)));
-    if (stats !== null) yield { key, bytes: stats.size, modifiedAt: stats.mtime };
+export async function* walkObjects(base: string, prefix: string): AsyncGenerator<readonly ObjectInfo[]> {
+  for await (const keys of walk(base, prefix)) {
+    const looked = keys.map(async (key) => {
+      const stats = await statOrNull(() => lstat(path.join(base, key)));
+      return stats && { key, bytes: stats.size, modifiedAt: stats.mtime };
+    });
+    yield (await Promise.all(looked)).filter((object) => object !== null);
   }
 }
 
