@@ -1,6 +1,7 @@
 import { derivedOf } from "../domain/derived-measures.ts";
 import type { Manifest, Measures, QueueOutcome } from "../domain/manifest.ts";
 import type { DrilledQueue, DrillResult } from "../usecases/drill-types.ts";
+import type { PruneResult } from "../usecases/prune.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
 import type { VerifyResult } from "../usecases/verify.ts";
 import { restoreMeasures } from "./render-restore.ts";
@@ -39,6 +40,8 @@ export const METRICS = {
   mqbackup_verify_messages: "Messages looked at, as --records and --sample do.",
   mqbackup_verify_bytes: "Bytes read.",
   mqbackup_verify_findings: "What was found, by severity.",
+  mqbackup_prune_removed: "What the last confirmed prune removed, at all targets.",
+  mqbackup_prune_freed_bytes: "Bytes it freed.",
 } as const satisfies MetricHelp;
 
 export type MetricName = keyof typeof METRICS;
@@ -134,6 +137,17 @@ export function verifyMetrics(results: readonly VerifyResult[]): readonly Measur
       labels: { severity },
       value: findings.filter((finding) => finding.severity === severity).length,
     })),
+  ];
+}
+
+/** Of all targets. */
+export function pruneMetrics(results: readonly PruneResult[]): readonly Measured[] {
+  const removals = results.flatMap((result) => result.removals);
+  const backups = removals.filter(({ kind }) => kind === "backup-removed").length;
+  return [
+    { name: "mqbackup_prune_removed", labels: { what: "backup" }, value: backups },
+    { name: "mqbackup_prune_removed", labels: { what: "orphan" }, value: removals.length - backups },
+    { name: "mqbackup_prune_freed_bytes", value: removals.reduce((sum, { bytes }) => sum + bytes, 0) },
   ];
 }
 

@@ -40,7 +40,7 @@ export class RunReport {
   /** Tells that the run begins; a rehearsal, and a command nobody watches, tell nothing. `signal`: the run's own. */
   constructor(deps: ReportDeps, command: CommandName, settings: Settings, signal: AbortSignal) {
     const wanted = (key: "metricsFile" | "pingUrl"): string | null =>
-      settingEntry(key).commands.includes(command) && !settings.dryRun ? settings[key] : null;
+      settingEntry(key).commands.includes(command) && !isRehearsal(command, settings) ? settings[key] : null;
     this.#deps = deps;
     this.#command = command;
     this.#file = wanted("metricsFile");
@@ -108,6 +108,11 @@ export class RunReport {
     if (why === null || (ending === "/start" && signal.aborted)) return;
     this.#deps.warn(`the ping to ${maskPath(this.#url)} failed: ${why}`);
   }
+}
+
+/** It says what would be done, and does nothing. */
+function isRehearsal(command: CommandName, { dryRun, confirm }: Settings): boolean {
+  return dryRun || (command === "prune" && !confirm);
 }
 
 /** Aborts a little later than the signal. */

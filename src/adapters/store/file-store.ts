@@ -3,7 +3,7 @@ import { rename, rm, statfs, unlink } from "node:fs/promises";
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
 import type { Abortable } from "../../ports/abortable.ts";
-import type { GetOptions, ObjectBody, ObjectInfo, PutOptions, Store } from "../../ports/store.ts";
+import type { GetOptions, ObjectBody, PutOptions, Store } from "../../ports/store.ts";
 import { errnoOf, fileError, isAbsence } from "./file-errors.ts";
 import { openForReading, type ReadableFile } from "./file-reading.ts";
 import { isThere, linkNew, stage } from "./file-staging.ts";

@@ -1,5 +1,6 @@
 import { prune as pruneTarget, type PruneResult } from "../../usecases/prune.ts";
 import { DONE, exitStatusOf } from "../exit-status.ts";
+import { pruneMetrics } from "../metrics.ts";
 import { openProgress } from "../open-progress.ts";
 import { showPrune } from "../prune-progress.ts";
 import { pruneJson, pruneLines } from "../render-prune.ts";
@@ -23,6 +24,7 @@ export const prune: RunCommand = async (session) => {
     if (failure !== null) break;
   }
   const status = failure === null ? DONE : exitStatusOf(failure);
+  session.measured(pruneMetrics(results));
   if (results.length > 0) await print(session, results, status);
   // What was removed is on standard output; that it broke off belongs on standard error.
   if (failure !== null) throw failure;

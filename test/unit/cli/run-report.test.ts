@@ -137,6 +137,12 @@ test("an interrupted run tells so, and not that it had no time to say it began",
   expect(made.said).toEqual([]);
 });
 
+test("a confirmed prune is no rehearsal", async () => {
+  const made = world();
+  await run(made, 0, "prune", { metricsFile: "/m.prom", confirm: "true" });
+  expect(valueOf(made, "mqbackup_last_run_status", "prune")).toBe(0);
+});
+
 test("only the first end counts", async () => {
   const made = world();
   const report = new RunReport(
@@ -154,6 +160,7 @@ test("a rehearsal, and what nobody watches, tell nothing", async () => {
   const all = { metricsFile: "/m.prom", pingUrl: URL_TOKEN };
   expect(await run(made, 0, "list", all)).toBe(0);
   expect(await run(made, 0, "full", { ...all, dryRun: "true" })).toBe(0);
+  expect(await run(made, 0, "prune", all)).toBe(0);
   expect(await run(made, 0, "full", {})).toBe(0);
   expect({ pings: made.pings, file: made.file }).toEqual({ pings: [], file: "" });
 });
