@@ -85,7 +85,7 @@ describe("a broker's queues", () => {
 
     const list = await runCli(["list"], { env });
     expect(list).toMatchObject({ status: 0, stderr: "" });
-    expect(list.stdout).toMatch(new RegExp(`^${id}  full  .* 4 +900 `, "m"));
+    expect(list.stdout).toMatch(new RegExp(`^${id}  .* 4 +900 `, "m"));
     const listed = JSON.parse((await runCli(["list", "--json"], { env })).stdout) as object;
     expect(listed).toMatchObject({ damaged: [], backups: [{ id, messages: 900, queues: { complete: 4 } }] });
 
@@ -98,6 +98,12 @@ describe("a broker's queues", () => {
       broker: { management: true },
       measures: { lostMessages: 0 },
     });
+
+    const diff = JSON.parse((await runCli(["diff", id, "latest", "--json"], { env })).stdout) as object;
+    expect(diff).toMatchObject({ first: id, second: id, kept: 900, added: 0, gone: 0, unread: 0 });
+    expect((await runCli(["diff", id, "latest"], { env })).stdout).toContain(
+      "\n900 messages kept, 0 added, 0 gone\n",
+    );
 
     expect(await runCli(["verify", "--records"], { env })).toMatchObject({
       status: 0,
