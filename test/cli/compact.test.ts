@@ -95,10 +95,14 @@ test("what cannot be compacted is refused, and nothing is left", async () => {
   expectFailure(await scene.run(["compact", "20200101"]), { status: 10, error: /20200101/, hint: /list/ });
 });
 
-test("--quiet says nothing when all is well", async () => {
+test("as a crontab has it: compact, then prune, and nothing is said when all is well", async () => {
   await using scene = await newScene(newestBroker());
-  await chainAt(scene.target);
-  const result = await scene.run(["compact", "latest", "--quiet"]);
-  expect(result).toMatchObject({ status: 0, stdout: "", stderr: "" });
-  expect(await scene.run(["verify", "--quiet"])).toMatchObject({ status: 0 });
+  const { last } = await chainAt(scene.target);
+  const lines = await linesOf(scene, last.id);
+  const silent = { status: 0, stdout: "", stderr: "" };
+  expect(await scene.run(["compact", "latest", "--quiet"])).toMatchObject(silent);
+  expect(await scene.run(["prune", "--keep-full", "1", "--confirm", "--quiet"])).toMatchObject(silent);
+  expect(await scene.committed()).toEqual([NEW]);
+  expect(await scene.run(["verify", "--records", "--quiet"])).toMatchObject(silent);
+  expect(await linesOf(scene, "latest")).toEqual(lines);
 });

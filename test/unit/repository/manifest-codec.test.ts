@@ -152,6 +152,19 @@ test("one queue is there once", () => {
   expectRefused("queues.1.name", "orders", "queues[1].name");
 });
 
+test("what a full backup was compacted from is told, and only by a full one", () => {
+  const compacted = { ...manifest, compactedFrom: "20261120-193200F_20261121-193159I" };
+  const read = (document: object) => decodeManifest(encodeDocument({ ...document }), "manifest.json");
+  expect(read(compacted)).toEqual(compacted);
+  expect(read(manifest)).not.toHaveProperty("compactedFrom");
+  expectRefused("compactedFrom", null, "compactedFrom");
+  expectRefused("compactedFrom", "../20261121-193200F", "compactedFrom");
+  const id = "20261121-193200F_20261122-020000I";
+  expect(() => read({ ...compacted, id, kind: "incremental", base: "20261121-193200F" })).toThrow(
+    expect.objectContaining({ message: expect.stringContaining("compactedFrom:") }),
+  );
+});
+
 test("kind, id and base agree", () => {
   expectRefused("kind", "incremental", "kind");
   expectRefused("kind", "differential", "kind");
