@@ -9,21 +9,19 @@ import {
 } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import { readDefinitions } from "../repository/archive-reader.ts";
-import { ArchiveWriter } from "../repository/archive-writer.ts";
+import type { ArchiveWriter } from "../repository/archive-writer.ts";
 import { openCatalog, type Catalog } from "../repository/catalog.ts";
 import { contentFingerprints } from "../repository/content-fingerprints.ts";
-import { IndexWriter } from "../repository/index-writer.ts";
+import type { IndexWriter } from "../repository/index-writer.ts";
 import { isSameManifest } from "../repository/manifest-codec.ts";
 import { CheckedFingerprints } from "./checked-fingerprints.ts";
 import { compactPlan } from "./compact-plan.ts";
 import { compactQueue } from "./compact-queue.ts";
 import type { CompactDeps, CompactRequest, CompactResult } from "./compact-types.ts";
+import { NewArchive } from "./new-archive.ts";
 import { RestoreContent } from "./restore-content.ts";
 import { Targets } from "./targets.ts";
 import { withLease, type Held } from "./with-lease.ts";
-
-/** Finished volumes that may wait for the targets; beyond that copying waits. */
-const WAITING_VOLUMES = 2;
 
 /**
  * Makes a full backup of an incremental from what is stored, without the broker, so that the backups it needs may go. The new one has
@@ -118,26 +116,12 @@ async function write(
     signal,
   );
   deps.report({ kind: "begun", id: targets.id });
-  await using spool = deps.openSpool();
-  const modifiedAt = Math.floor(Date.parse(source.startedAt) / 1000);
-  await using archive = new ArchiveWriter({
-    spool,
-    codec: deps.codec,
-    volumeBytes: request.volumeBytes,
-    modifiedAt,
-    waitingVolumes: WAITING_VOLUMES,
-    onVolume: async (file) => {
-      await targets.put(file.name, file.body, signal);
-      deps.report({ kind: "volume-shipped", name: file.name, bytes: file.bytes });
-    },
-  });
-  const index = new IndexWriter({ spool, codec: deps.codec, modifiedAt });
+  const { volumeBytes } = request;
+  const modifiedAt = new Date(source.startedAt);
+  await using made = new NewArchive(deps, { targets, volumeBytes, modifiedAt, signal });
+  const { archive, index } = made;
   const copied = await copyAll(deps, request, { catalog, source, archive, index, signal });
-  const volumes = await archive.finish();
-  const file = await index.finish();
-  await targets.put(file.name, file.body, signal);
-  await file.release();
-  signal.throwIfAborted();
+  const files = await made.finish();
   const manifest: Manifest = {
     ...source,
     ...copied,
@@ -147,12 +131,11 @@ async function write(
     kind: "full",
     base: null,
     compactedFrom: source.id,
-    volumes,
-    index: { name: file.name, bytes: file.bytes, sha256: file.sha256 },
+    ...files,
     measures: {
       ...source.measures,
       plainBytes: plainBytesOf(copied.queues),
-      storedBytes: storedBytesOf({ volumes, index: file }),
+      storedBytes: storedBytesOf(files),
       targetBytes: await targets.totalBytes(signal),
     },
   };

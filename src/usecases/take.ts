@@ -3,9 +3,9 @@ import { lossOf } from "../domain/loss.ts";
 import { FORMAT, type Gap, type Manifest, type VolumeEntry } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { QueueCursor } from "../ports/queue-reader.ts";
-import { ArchiveWriter } from "../repository/archive-writer.ts";
+import type { ArchiveWriter } from "../repository/archive-writer.ts";
 import type { ClaimRequest } from "../repository/catalog.ts";
-import { IndexWriter } from "../repository/index-writer.ts";
+import type { IndexWriter } from "../repository/index-writer.ts";
 import { watchAlarms } from "./alarm-watch.ts";
 import type { BackupDeps, BackupRequest, Removal } from "./backup-types.ts";
 import type { BaseBackup } from "./base-backup.ts";
@@ -13,13 +13,11 @@ import type { CaptureContext } from "./capture-context.ts";
 import { capture, type Captured } from "./capture.ts";
 import { millisecondsBetween } from "../domain/time.ts";
 import { refuseEmpty } from "./nothing-read.ts";
+import { NewArchive } from "./new-archive.ts";
 import { paceOf } from "./pace.ts";
 import { collectDefinitions, type Survey } from "./survey.ts";
 import { Targets } from "./targets.ts";
 import type { Held } from "./with-lease.ts";
-
-/** Finished volumes that may wait for the targets; beyond that reading waits. */
-const WAITING_VOLUMES = 2;
 
 export interface Taken {
   readonly manifest: Manifest;
@@ -66,20 +64,14 @@ export async function take(
     signal,
   );
   deps.report({ kind: "begun", id: targets.id });
-  await using spool = deps.openSpool();
-  const modifiedAt = Math.floor(startedAt.getTime() / 1000);
-  await using archive = new ArchiveWriter({
-    spool,
-    codec: deps.codec,
-    volumeBytes: request.volumeBytes,
-    modifiedAt,
-    waitingVolumes: WAITING_VOLUMES,
-    onVolume: async (file) => {
-      await targets.put(file.name, file.body, run.signal);
-      deps.report({ kind: "volume-shipped", name: file.name, bytes: file.bytes });
-    },
+  const { volumeBytes } = request;
+  await using made = new NewArchive(deps, {
+    targets,
+    volumeBytes,
+    modifiedAt: startedAt,
+    signal: run.signal,
   });
-  const index = new IndexWriter({ spool, codec: deps.codec, modifiedAt });
+  const { archive, index } = made;
   const captured: Captured[] = [];
   try {
     const stored = [];
@@ -89,11 +81,7 @@ export async function take(
     const entries = captured.map(({ entry }) => entry);
     refuseEmpty(entries);
     const readEndAt = deps.now();
-    const volumes = await archive.finish();
-    const file = await index.finish();
-    await targets.put(file.name, file.body, run.signal);
-    await file.release();
-    signal.throwIfAborted();
+    const files = await made.finish();
     const finishedAt = deps.now();
     const manifest: Manifest = {
       format: FORMAT,
@@ -108,10 +96,9 @@ export async function take(
       broker: { ...surveyed.broker, url: request.url, management: surveyed.management },
       queues: entries,
       definitions: stored,
-      volumes,
-      index: { name: file.name, bytes: file.bytes, sha256: file.sha256 },
+      ...files,
       measures: {
-        ...sums(captured, [...volumes, file]),
+        ...sums(captured, [...files.volumes, files.index]),
         targetBytes: await targets.totalBytes(run.signal),
         readMs: millisecondsBetween(startedAt, readEndAt),
         shipMs: millisecondsBetween(readEndAt, finishedAt),
