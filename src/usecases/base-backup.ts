@@ -9,6 +9,7 @@ import { committedIds } from "../repository/backup-folder.ts";
 import { readManifest, resolveBackup } from "../repository/catalog.ts";
 import { allFingerprints } from "../repository/content-fingerprints.ts";
 import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
+import { ManifestCache } from "./manifest-cache.ts";
 
 interface BaseSource {
   readonly store: Store;
@@ -22,7 +23,6 @@ export class BaseBackup {
   readonly manifest: Manifest;
   readonly id: BackupId;
   readonly #source: BaseSource;
-  readonly #manifests = new Map<BackupId, Promise<Manifest>>();
 
   constructor(source: BaseSource, manifest: Manifest) {
     this.#source = source;
@@ -44,13 +44,13 @@ export class BaseBackup {
   /** 16 bytes for each of its messages, in order. Throws ARCHIVE_DAMAGED, MANIFEST_DAMAGED, FORMAT_NEWER, TARGET_*. */
   async fingerprints(queue: QueueEntry, options: Abortable): Promise<Uint8Array> {
     return hinted(() =>
-      allFingerprints(this.#source, this.manifest, queue, (id) => this.#manifestOf(id, options), options),
+      allFingerprints(this.#source, this.manifest, queue, this.#manifestOf(options), options),
     );
   }
 
   /** Its messages in order; views are valid until the next batch is asked for. Throws as `fingerprints`. */
   async *records(queue: QueueEntry, options: Abortable): AsyncGenerator<readonly SequencedRecord[]> {
-    const runs = segmentRuns(this.manifest, queue, 0, (id) => this.#manifestOf(id, options));
+    const runs = segmentRuns(this.manifest, queue, 0, this.#manifestOf(options));
     const batches = readContent(this.#source, runs, options);
     for (;;) {
       const { done, value } = await hinted(() => batches.next());
@@ -59,11 +59,9 @@ export class BaseBackup {
     }
   }
 
-  async #manifestOf(id: BackupId, options: Abortable): Promise<Manifest> {
-    if (id === this.id) return this.manifest;
-    const reading = this.#manifests.get(id) ?? readManifest(this.#source.store, id, options);
-    this.#manifests.set(id, reading);
-    return reading;
+  #manifestOf(options: Abortable): (id: BackupId) => Promise<Manifest> {
+    const holders = new ManifestCache(this.#source.store, options);
+    return async (id) => (id === this.id ? this.manifest : holders.get(id));
   }
 }
 

@@ -6,9 +6,10 @@ import { rangeEnd, type SequenceRange } from "../domain/sequence-range.ts";
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
-import { openCatalog, type Catalog } from "../repository/catalog.ts";
+import { openCatalog } from "../repository/catalog.ts";
 import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
 import { viewMessage, type BodyMode, type MessageView } from "../repository/message-view.ts";
+import { ManifestCache } from "./manifest-cache.ts";
 
 export interface CatDeps {
   readonly store: Store;
@@ -69,12 +70,13 @@ async function* readSelected(
   const catalog = await openCatalog(deps.store, options);
   const manifest = await catalog.manifest(await catalog.resolve(request.backup, options), options);
   const selected = select(manifest, request, maxQueues);
-  for (const queue of selected) yield* readQueue(deps, catalog, manifest, queue, request, signal);
+  const holders = new ManifestCache(deps.store, options);
+  for (const queue of selected) yield* readQueue(deps, holders, manifest, queue, request, signal);
 }
 
 async function* readQueue(
   deps: CatDeps,
-  catalog: Catalog,
+  holders: ManifestCache,
   manifest: Manifest,
   queue: QueueEntry,
   { range, filter, skip, limit }: CatRequest,
@@ -86,7 +88,7 @@ async function* readQueue(
   let passing = filter === null ? 0 : skip;
   let left = limit ?? Number.POSITIVE_INFINITY;
   if (left <= 0) return;
-  const manifestOf = async (id: BackupId): Promise<Manifest> => catalog.manifest(id, options);
+  const manifestOf = async (id: BackupId): Promise<Manifest> => holders.get(id);
   const runs = segmentRuns(manifest, queue, from, manifestOf, rangeEnd(range));
   for await (const read of readContent(deps, runs, options)) {
     const wanted = filter === null ? read : read.filter((placed) => filter.matches({ queue, ...placed }));
