@@ -15,6 +15,7 @@ const REPOSITORY = [
   "cat",
   "verify",
   "compact",
+  "copy",
   "prune",
   "mark",
   "unmark",
@@ -25,7 +26,7 @@ export const BACKUP_SETTINGS = {
   target: {
     kind: "list",
     value: "directory",
-    help: "where backups are kept; repeatable for full, incremental and compact: each target gets a copy",
+    help: "where backups are kept; repeatable: full, incremental and compact put a copy to each, copy brings the others up to the first",
     group: "Target",
     commands: REPOSITORY,
   },
@@ -40,7 +41,7 @@ export const BACKUP_SETTINGS = {
     kind: "switch",
     help: "take away the lease of another run on the set, when it is certain that it is dead",
     group: "Target",
-    commands: [...WRITING, "prune"],
+    commands: [...WRITING, "copy", "prune"],
   },
   spoolDir: {
     kind: "text",

@@ -11,7 +11,7 @@ export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string]
   [10, "no such backup or repository"],
   [11, "another run, or another reader, holds it"],
   [12, "wrong key or passphrase"],
-  [20, "verify or a drill found damage"],
+  [20, "verify, copy or a drill found damage"],
   [30, "refused: unsafe without an explicit flag; nothing was touched"],
   [130, "interrupted; the broker and the targets were left clean"],
 ];

@@ -12,6 +12,7 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   cat: "print the messages of a backup as JSON lines",
   verify: "check what is stored, as deep as is asked for; changes nothing",
   compact: "make a full backup of an incremental, without the broker, so that old ones can go",
+  copy: "bring further targets up to the first: put what they lack, replace what is damaged there",
   prune: "remove backups that no rule keeps and no other needs; only says what would go unless confirmed",
   mark: "protect a backup: prune never removes it",
   unmark: "take a backup's mark away again",
@@ -76,6 +77,11 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup verify --target /var/backups/rabbitmq",
     "mqbackup verify --sample 5%",
     "mqbackup verify latest --records --json",
+  ),
+  copy: examples(
+    "mqbackup copy --target /var/backups/rabbitmq --target /mnt/elsewhere",
+    "mqbackup copy latest --target /var/backups/rabbitmq --target /mnt/elsewhere --dry-run",
+    "mqbackup copy --checksum --target /mnt/elsewhere --target /var/backups/rabbitmq",
   ),
   prune: examples(
     "mqbackup prune --keep-daily 14 --keep-monthly 12 --target /var/backups/rabbitmq",

@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   diff: async () => (await import("./commands/diff.ts")).diff,
   cat: async () => (await import("./commands/cat.ts")).cat,
   verify: async () => (await import("./commands/verify.ts")).verify,
+  copy: async () => (await import("./commands/copy.ts")).copy,
   prune: async () => (await import("./commands/prune.ts")).prune,
   mark: async () => (await import("./commands/mark.ts")).mark,
   unmark: async () => (await import("./commands/mark.ts")).unmark,
@@ -75,7 +76,8 @@ async function run(): Promise<number> {
   return command(session);
 }
 
-async function openSession({ command, flags, argument, otherArgument }: Invocation): Promise<Session> {
+async function openSession(invocation: Invocation): Promise<Session> {
+  const { command, flags, argument, otherArgument, manyArguments } = invocation;
   const [{ resolveSettings }, { Output }] = await Promise.all([
     import("./settings.ts"),
     import("./output.ts"),
@@ -97,6 +99,7 @@ async function openSession({ command, flags, argument, otherArgument }: Invocati
     raw: resolved.raw,
     argument,
     otherArgument,
+    manyArguments,
     output,
     signal: interruption.signal,
     tool: { name: "mqbackup", version: versionOf() },

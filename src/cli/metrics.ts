@@ -1,7 +1,9 @@
+import type { CopyAction } from "../domain/copy-plan.ts";
 import { derivedOf } from "../domain/derived-measures.ts";
 import type { Manifest, Measures, QueueOutcome } from "../domain/manifest.ts";
 import type { DrilledQueue, DrillResult } from "../usecases/drill-types.ts";
 import type { PruneResult } from "../usecases/prune.ts";
+import type { CopyResult } from "../usecases/copy-types.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
 import type { VerifyResult } from "../usecases/verify.ts";
 import { restoreMeasures } from "./render-restore.ts";
@@ -42,6 +44,8 @@ export const METRICS = {
   mqbackup_verify_findings: "What was found, by severity.",
   mqbackup_prune_removed: "What the last confirmed prune removed, at all targets.",
   mqbackup_prune_freed_bytes: "Bytes it freed.",
+  mqbackup_copy_backups: "Backups of the last copy, at all destinations, by what became of them.",
+  mqbackup_copy_bytes: "Bytes put at destinations.",
 } as const satisfies MetricHelp;
 
 export type MetricName = keyof typeof METRICS;
@@ -150,6 +154,28 @@ export function pruneMetrics(results: readonly PruneResult[]): readonly Measured
     { name: "mqbackup_prune_freed_bytes", value: removals.reduce((sum, { bytes }) => sum + bytes, 0) },
   ];
 }
+
+/** Of all destinations. */
+export function copyMetrics({ destinations }: CopyResult): readonly Measured[] {
+  const backups = destinations.flatMap((each) => each.backups);
+  const became = (action: CopyAction): number =>
+    backups.filter(({ step, left }) => (left === null ? step.action : "leave") === action).length;
+  return [
+    ...COPY_OUTCOMES.map(([action, outcome]) => ({
+      name: "mqbackup_copy_backups" as const,
+      labels: { outcome },
+      value: became(action),
+    })),
+    { name: "mqbackup_copy_bytes", value: backups.reduce((sum, { bytes }) => sum + bytes, 0) },
+  ];
+}
+
+const COPY_OUTCOMES: readonly (readonly [CopyAction, string])[] = [
+  ["none", "there-already"],
+  ["copy", "copied"],
+  ["repair", "repaired"],
+  ["leave", "left"],
+];
 
 function together(all: readonly Measures[]): Measures {
   const sum = (of: (measures: Measures) => number): number =>

@@ -12,6 +12,8 @@ export interface Invocation {
   readonly argument: string | null;
   /** The second backup of `diff`. */
   readonly otherArgument: string | null;
+  /** The backups of `copy`: none are all. */
+  readonly manyArguments: readonly string[];
   readonly flags: Readonly<Record<string, unknown>>;
 }
 
@@ -28,8 +30,15 @@ const ARGUMENTS: Partial<Readonly<Record<CommandName, readonly string[]>>> = {
   cat: ["<id>"],
   verify: ["[id]"],
   compact: ["<id>"],
+  copy: ["[id...]"],
   mark: ["<id>"],
   unmark: ["<id>"],
+};
+
+/** Of those that may be left away. */
+const ARGUMENT_HELP: Readonly<Record<string, string>> = {
+  "[id]": "a backup (default: all)",
+  "[id...]": "backups, with those they need (default: all)",
 };
 
 /** null: help or version was asked for, and printed. Throws USAGE. */
@@ -83,15 +92,13 @@ function commandOf(
         command: name,
         argument: typeof argument === "string" ? argument : null,
         otherArgument: typeof other === "string" ? other : null,
+        manyArguments: Array.isArray(argument) ? argument.map(String) : [],
         flags: command.opts<Record<string, unknown>>(),
       });
     })
     .addHelpText("after", EXAMPLES[name]);
   for (const argument of expected) {
-    command.argument(
-      argument,
-      argument === "[id]" ? "a backup (default: all)" : "an id, the beginning of one, or latest",
-    );
+    command.argument(argument, ARGUMENT_HELP[argument] ?? "an id, the beginning of one, or latest");
   }
   for (const key of settingsOf(name)) {
     const option = optionOf(key);

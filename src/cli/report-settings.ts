@@ -1,7 +1,7 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
 /** The commands whose runs are told to others: those that cron runs. Whatever such a command measures it gives to its session. */
-const REPORTED = ["full", "incremental", "restore", "drill", "verify", "compact", "prune"] as const;
+const REPORTED = ["full", "incremental", "restore", "drill", "verify", "compact", "copy", "prune"] as const;
 
 /** Whom a run tells how it went. */
 export const REPORT_SETTINGS = {

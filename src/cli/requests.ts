@@ -1,5 +1,6 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
+import type { CopyRequest } from "../usecases/copy-types.ts";
 import type { DrillRequest } from "../usecases/drill-types.ts";
 import type { CompactRequest } from "../usecases/compact-types.ts";
 import type { PruneRequest } from "../usecases/prune-plan.ts";
@@ -106,6 +107,11 @@ export function selectorOf({ vhost, queue, exclude }: Settings): (address: Queue
 /** Messages of each queue, by `--from-seq` and `--to-seq`. */
 export function rangeOf({ fromSeq, toSeq }: Settings): SequenceRange {
   return { from: fromSeq, to: toSeq };
+}
+
+export function copyRequest({ settings, manyArguments }: Session): CopyRequest {
+  const { checksum, dryRun, breakLease } = settings;
+  return { backups: manyArguments, checksum, dryRun, breakLease };
 }
 
 export function pruneRequest(settings: Settings): PruneRequest {

@@ -3,6 +3,7 @@ import type { BackupError } from "../domain/errors.ts";
 import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { BackupResult } from "../usecases/backup-types.ts";
 import type { CheckResult } from "../usecases/check.ts";
+import type { CopyResult } from "../usecases/copy-types.ts";
 import type { DrillResult } from "../usecases/drill-types.ts";
 import type { Listing } from "../usecases/list.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
@@ -40,6 +41,18 @@ export function drillStatus({ failure, queues, left, definitions, notRemoved }: 
   const lacking = left.length + definitions.refused.length + notRemoved.length;
   const unproven = queues.some(({ outcome, partial }) => outcome !== "proven" || partial);
   return lacking > 0 || unproven ? PARTIAL : DONE;
+}
+
+/** The first failure of a destination counts most; then damage at the source; then what was left for another reason. */
+export function copyStatus({ destinations, unusable }: CopyResult): number {
+  const failures = destinations.flatMap(({ failure }) => (failure === null ? [] : [failure]));
+  if (failures.some(isInterruption)) return INTERRUPTED;
+  const [failure] = failures;
+  if (failure !== undefined) return exitStatusOf(failure);
+  const left = destinations.flatMap(({ backups }) => backups.flatMap((each) => each.left ?? []));
+  const damaged = left.some((reason) => reason.kind === "source" && reason.damaged);
+  if (damaged || unusable.some(({ damage }) => damage.code === "MANIFEST_DAMAGED")) return DAMAGED;
+  return left.length > 0 || unusable.length > 0 ? PARTIAL : DONE;
 }
 
 export function listStatus({ damaged }: Listing): number {

@@ -12,6 +12,8 @@ export interface Session {
   readonly argument: Invocation["argument"];
   /** The second one. */
   readonly otherArgument: Invocation["otherArgument"];
+  /** Those of a command that takes any number of them. */
+  readonly manyArguments: Invocation["manyArguments"];
   readonly output: Output;
   /** Aborted by the first SIGINT or SIGTERM; the reason is an INTERRUPTED error. */
   readonly signal: AbortSignal;

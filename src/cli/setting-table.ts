@@ -1,6 +1,7 @@
 import { BACKUP_SETTINGS } from "./backup-settings.ts";
 import { BROKER_SETTINGS } from "./broker-settings.ts";
 import { REPORT_SETTINGS } from "./report-settings.ts";
+import { COPY_SETTINGS } from "./copy-settings.ts";
 import { RESTORE_SETTINGS } from "./restore-settings.ts";
 import { RETENTION_SETTINGS } from "./retention-settings.ts";
 import { COMMANDS, type CommandName, type SettingEntry } from "./setting-entry.ts";
@@ -11,7 +12,7 @@ const OUTPUT_SETTINGS = {
     kind: "switch",
     help: "say what would be done, touch nothing",
     group: "Output",
-    commands: ["full", "incremental", "restore", "compact"],
+    commands: ["full", "incremental", "restore", "compact", "copy"],
   },
   printSettings: {
     kind: "switch",
@@ -44,6 +45,7 @@ export const SETTINGS = {
   ...BACKUP_SETTINGS,
   ...RESTORE_SETTINGS,
   ...VERIFY_SETTINGS,
+  ...COPY_SETTINGS,
   ...REPORT_SETTINGS,
   ...RETENTION_SETTINGS,
   ...OUTPUT_SETTINGS,

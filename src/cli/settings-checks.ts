@@ -43,7 +43,16 @@ function checkTargets({ target }: Settings, command: CommandName): void {
     );
   }
   const twice = target.find((each, at) => target.indexOf(each) !== at);
-  if (["full", "incremental", "compact", "prune", "mark", "unmark"].includes(command) && twice !== undefined)
+  if (command === "copy" && target.length === 1) {
+    throw invalid(
+      "copy needs two targets or more, and got one",
+      "Name first where backups are copied from, then where they are copied to: --target <from> --target <to>.",
+    );
+  }
+  if (
+    ["full", "incremental", "compact", "copy", "prune", "mark", "unmark"].includes(command) &&
+    twice !== undefined
+  )
     throw invalid(`target ${twice} is given twice`, "Name each target once.");
 }
 

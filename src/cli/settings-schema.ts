@@ -109,6 +109,7 @@ const SHAPE = {
   quick: switched,
   records: switched,
   sample: z.string().transform(checked(samplePart)).nullable().default(null),
+  checksum: switched,
   metricsFile: optionalText,
   pingUrl: z
     .string()

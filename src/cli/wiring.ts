@@ -11,6 +11,7 @@ import type { Store } from "../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../usecases/compact-types.ts";
 import type { CheckDeps } from "../usecases/check.ts";
+import type { CopyDeps, CopyEvent } from "../usecases/copy-types.ts";
 import type { DrillDeps, DrillEvent } from "../usecases/drill-types.ts";
 import type { PruneDeps, PruneEvent } from "../usecases/prune-removal.ts";
 import type { RestoreDeps, RestoreEvent } from "../usecases/restore-types.ts";
@@ -197,18 +198,28 @@ export async function wireDrill(
   };
 }
 
+/** The first target to read from, the others to write to. */
+export async function wireCopy(
+  targets: readonly string[],
+  report: (event: CopyEvent) => void,
+): Promise<CopyDeps> {
+  const [[source, ...destinations], run] = await Promise.all([wireStores(targets), wireRun()]);
+  return { source, destinations, newRepositoryId: randomUUID, ...run, report };
+}
+
 /** One target, to remove from. */
 export async function wirePrune(target: string, report: (event: PruneEvent) => void): Promise<PruneDeps> {
-  const [{ fileStore }, { RUNS }] = await Promise.all([
-    import("../adapters/store/file-store.ts"),
-    import("../adapters/process/runs.ts"),
-  ]);
+  const [[store], run] = await Promise.all([wireStores([target]), wireRun()]);
+  return { store, ...run, report };
+}
+
+/** What a run needs to hold a lease. */
+async function wireRun() {
+  const { RUNS } = await import("../adapters/process/runs.ts");
   return {
-    store: fileStore(target),
     runs: RUNS,
     now: () => new Date(),
-    sleep: (ms, signal) => sleep(ms, signal),
-    report,
+    sleep: async (ms: number, signal: AbortSignal) => sleep(ms, signal),
   };
 }
 

@@ -64,10 +64,19 @@ export async function readManifest(
   id: BackupId,
   options: Abortable = {},
 ): Promise<Manifest> {
+  return (await readStoredManifest(store, id, options)).manifest;
+}
+
+/** With the bytes it is stored as: they may hold what this version does not know of. Throws as `readManifest`. */
+export async function readStoredManifest(
+  store: Pick<Store, "get">,
+  id: BackupId,
+  options: Abortable = {},
+): Promise<{ readonly manifest: Manifest; readonly bytes: Uint8Array }> {
   const key = backupKey(id, MANIFEST_NAME);
   const bytes = await readObject(store, key, { ...options, maxBytes: MAX_DOCUMENT_BYTES });
   const manifest = decodeManifest(bytes, key);
-  if (manifest.id === id) return manifest;
+  if (manifest.id === id) return { manifest, bytes };
   throw damaged(key, `it is the manifest of ${manifest.id}`);
 }
 

@@ -32,6 +32,15 @@ const leaseSchema = z.object({
 });
 const renewalSchema = z.object({ id: z.string(), expiresAt: time });
 
+/** Below it lie the leases on one set. */
+export function setPrefix(set: string): string {
+  return `${folderOf(set)}/`;
+}
+
+function folderOf(set: string): string {
+  return leaseFolder(createHash("sha256").update(set).digest("hex").slice(0, 16), set);
+}
+
 /** What lies in the folder of a set. */
 interface Item {
   readonly id: string;
@@ -53,7 +62,7 @@ export class Leases {
   constructor(store: Store, set: string) {
     this.#store = store;
     this.place = `set "${set}" at ${store.location}`;
-    this.#folder = leaseFolder(createHash("sha256").update(set).digest("hex").slice(0, 16), set);
+    this.#folder = folderOf(set);
   }
 
   async put(lease: Lease, options: Abortable = {}): Promise<void> {

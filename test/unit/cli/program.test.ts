@@ -59,6 +59,8 @@ describe("parseCommandLine", () => {
       otherArgument: "latest",
     });
     expect(parse("verify").invocation).toMatchObject({ command: "verify", argument: null });
+    expect(parse("copy", "2026", "latest").invocation).toMatchObject({ manyArguments: ["2026", "latest"] });
+    expect(parse("copy").invocation).toMatchObject({ argument: null, manyArguments: [] });
   });
 
   it("prints help and version instead", () => {

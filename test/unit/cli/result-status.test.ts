@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   backupStatus,
   checkStatus,
+  copyStatus,
   drillStatus,
   listStatus,
   restoreStatus,
@@ -12,6 +13,7 @@ import { BackupError, type ErrorCode } from "../../../src/domain/errors.ts";
 import type { Finding, Severity } from "../../../src/domain/findings.ts";
 import type { BackupResult } from "../../../src/usecases/backup-types.ts";
 import type { CheckResult } from "../../../src/usecases/check.ts";
+import type { CopyResult } from "../../../src/usecases/copy-types.ts";
 import type { DrilledQueue, DrillResult } from "../../../src/usecases/drill-types.ts";
 import type { Listing } from "../../../src/usecases/list.ts";
 import type { RestoredQueue, RestoreResult } from "../../../src/usecases/restore-types.ts";
@@ -125,5 +127,25 @@ describe("drillStatus", () => {
     ["BROKER_LOST", 4],
   ] as const)("of %s is %i", (code, status) => {
     expect(of({ failure: failure(code) }, [{}, { outcome: "differs" }])).toBe(status);
+  });
+});
+
+describe("copyStatus", () => {
+  const of = (destinations: readonly object[], unusable: readonly object[] = []) =>
+    copyStatus({ destinations, unusable } as unknown as CopyResult);
+  const to = (code: ErrorCode | null, ...left: readonly (object | null)[]) => ({
+    failure: code === null ? null : failure(code),
+    backups: left.map((reason) => ({ left: reason })),
+  });
+
+  it("tells what failed, what is damaged and what was left", () => {
+    expect(of([to(null), to(null, null, null)])).toBe(0);
+    expect(of([to(null, null, { kind: "needs" })])).toBe(3);
+    expect(of([to(null, { kind: "source", damaged: false })])).toBe(3);
+    expect(of([to(null, { kind: "source", damaged: true }, { kind: "needs" })])).toBe(20);
+    expect(of([to(null)], [{ damage: failure("MANIFEST_DAMAGED") }])).toBe(20);
+    expect(of([to(null)], [{ damage: failure("FORMAT_NEWER") }])).toBe(3);
+    expect(of([to(null, { kind: "source", damaged: true }), to("TARGET_FULL")])).toBe(5);
+    expect(of([to("LEASE_HELD"), to("INTERRUPTED")])).toBe(130);
   });
 });

@@ -1,0 +1,71 @@
+import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { hasCode } from "../domain/errors.ts";
+import { keptFrom } from "../domain/holdings.ts";
+import type { Abortable } from "../ports/abortable.ts";
+import type { Store } from "../ports/store.ts";
+import { sealOf } from "../repository/backup-copy.ts";
+import { committedBackups, type CommittedBackup } from "../repository/backup-folder.ts";
+import { readStoredManifest, resolveBackup } from "../repository/catalog.ts";
+import { mapAtOnce } from "./at-once.ts";
+import type { SourceBackup, UnusableSource } from "./copy-types.ts";
+
+/** Manifests read at once. */
+export const READ_AT_ONCE = 8;
+
+interface SourceBackups {
+  readonly backups: readonly SourceBackup[];
+  readonly unusable: readonly UnusableSource[];
+}
+
+/**
+ * The backups asked for and, down to the last, those that hold messages of them; none asked for: all.
+ * Throws BACKUP_MISSING, BACKUP_AMBIGUOUS, TARGET_*.
+ */
+export async function readSources(
+  store: Store,
+  asked: readonly string[],
+  options: Abortable,
+): Promise<SourceBackups> {
+  const committed = new Map((await committedBackups(store, options)).map((each) => [each.id, each]));
+  let wanted: readonly BackupId[] = [...committed.keys()];
+  if (asked.length > 0) {
+    const resolved = [];
+    for (const text of asked) resolved.push(await resolveBackup(store, text, options));
+    wanted = resolved;
+  }
+  const backups: SourceBackup[] = [];
+  const unusable: UnusableSource[] = [];
+  const seen = new Set<BackupId>();
+  while (wanted.length > 0) {
+    const round = [...new Set(wanted)].flatMap((id) => committed.get(id) ?? []);
+    for (const { id } of round) seen.add(id);
+    const found = await mapAtOnce(round, READ_AT_ONCE, async (each) => readSource(store, each, options));
+    for (const each of found) {
+      if (each === null) continue;
+      if ("damage" in each) unusable.push(each);
+      else backups.push(each);
+    }
+    wanted = found
+      .flatMap((each) => (each !== null && "needs" in each ? each.needs : []))
+      .filter((id) => !seen.has(id));
+  }
+  return { backups, unusable };
+}
+
+/** null: removed since it was listed. */
+async function readSource(
+  store: Store,
+  { id, marked }: CommittedBackup,
+  options: Abortable,
+): Promise<SourceBackup | UnusableSource | null> {
+  try {
+    const { manifest, bytes } = await readStoredManifest(store, id, options);
+    const { set, startedAt, volumes, index } = manifest;
+    const needs = keptFrom(manifest).map(({ backup }) => parseBackupId(backup));
+    return { id, set, startedAt, files: [...volumes, index], needs, marked, seal: sealOf(bytes) };
+  } catch (error) {
+    if (hasCode(error, "OBJECT_MISSING")) return null;
+    if (hasCode(error, "MANIFEST_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };
+    throw error;
+  }
+}
