@@ -26,7 +26,7 @@ export const BACKUP_SETTINGS = {
   target: {
     kind: "list",
     value: "directory",
-    help: "where backups are kept; repeatable: full, incremental and compact put a copy to each, copy brings the others up to the first",
+    help: "where backups are kept; repeatable: full, incremental and compact put a copy to each, copy brings the others up to the first, what is read comes from the first that has it whole",
     group: "Target",
     commands: REPOSITORY,
   },

@@ -1,3 +1,4 @@
+import type { Fallbacks } from "./fallbacks.ts";
 import type { DrilledQueue, DrillResult } from "../usecases/drill-types.ts";
 import { nameOf } from "./render-backup.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
@@ -85,13 +86,14 @@ function otherRemarks({ left, definitions, swept }: DrillResult, paint: Paint): 
   ];
 }
 
-export function drillJson(result: DrillResult, status: number): unknown {
+export function drillJson(result: DrillResult, status: number, fallbacks: Fallbacks): unknown {
   const failureJson = (failure: DrillResult["failure"]) =>
     failure === null ? null : { code: failure.code, message: failure.message, hint: failure.hint ?? null };
   const { backup, broker, startedAt, finishedAt, queues, left, definitions, userIds, swept, notRemoved } =
     result;
   return {
     status,
+    fallbacks: fallbacks.json(),
     backup,
     broker,
     startedAt: startedAt.toISOString(),

@@ -1,3 +1,4 @@
+import type { Fallbacks } from "./fallbacks.ts";
 import type { QueuePlan, RestorePlan } from "../domain/restore-plan.ts";
 import { messagesOf } from "../domain/restore-targets.ts";
 import type { ReadBack, RestoredQueue, RestoreResult } from "../usecases/restore-types.ts";
@@ -184,11 +185,12 @@ function unselectedLines({ unselected }: RestorePlan, paint: Paint): readonly st
   return [`${paint("nothing selected", "dim")} of ${names}`];
 }
 
-export function restoreJson(result: RestoreResult, status: number): unknown {
+export function restoreJson(result: RestoreResult, status: number, fallbacks: Fallbacks): unknown {
   const failureJson = (failure: RestoreResult["failure"]) =>
     failure === null ? null : { code: failure.code, message: failure.message, hint: failure.hint ?? null };
   return {
     status,
+    fallbacks: fallbacks.json(),
     backup: result.backup,
     broker: result.broker,
     dryRun: result.dryRun,

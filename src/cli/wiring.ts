@@ -1,5 +1,4 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import { homedir } from "node:os";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -7,7 +6,7 @@ import type { BrokerDirectory } from "../ports/broker-directory.ts";
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
-import type { Store } from "../ports/store.ts";
+import type { Fallback, Store } from "../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../usecases/compact-types.ts";
 import type { CheckDeps } from "../usecases/check.ts";
@@ -19,6 +18,9 @@ import { brokerAccess, type BrokerAccess } from "./broker-access.ts";
 import type { ReportDeps, RunReport } from "./run-report.ts";
 import type { Session } from "./session.ts";
 import type { CommandName } from "./setting-entry.ts";
+import { defaultStateDirectory } from "./state-directory.ts";
+
+type OnFallback = (fallback: Fallback) => void;
 
 /** Twice a heartbeat without a sign of life and the connection is given up. */
 const HEARTBEAT_SECONDS = 30;
@@ -53,10 +55,10 @@ export async function wireBackup(
 
 /** What it takes to put a backup to targets. */
 async function wireWriting({ settings }: Session) {
-  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, { RUNS }, stores] = await Promise.all([
+  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, run, stores] = await Promise.all([
     import("../adapters/archive/local-spool.ts"),
     import("../adapters/codec/threaded-codec.ts"),
-    import("../adapters/process/runs.ts"),
+    wireRun(),
     wireStores(settings.target),
   ]);
   const spoolDirectory = settings.spoolDir ?? path.join(settings.target[0] ?? ".", ".spool");
@@ -66,9 +68,7 @@ async function wireWriting({ settings }: Session) {
     openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
     codec: threadedCodec({ level: settings.compressionLevel }),
     newRepositoryId: () => randomUUID(),
-    runs: RUNS,
-    now: () => new Date(),
-    sleep: async (ms: number, signal: AbortSignal) => sleep(ms, signal),
+    ...run,
   };
 }
 
@@ -84,12 +84,13 @@ export async function wireCheck(session: Session): Promise<Wired<CheckDeps>> {
 export async function wireRestore(
   session: Session,
   report: (event: RestoreEvent) => void,
+  onFallback: OnFallback,
 ): Promise<Wired<RestoreDeps>> {
   const [{ openQueueWriter }, { fileStore }, broker, repository] = await Promise.all([
     import("../adapters/amqp/queue-writer.ts"),
     import("../adapters/store/file-store.ts"),
     wireBroker(session),
-    wireRepository(session, session.settings.target[0] ?? "."),
+    wireRepository(session, session.settings.target, onFallback),
   ]);
   return {
     access: broker.access,
@@ -159,15 +160,16 @@ export async function wireStores(targets: readonly string[]): Promise<readonly [
 export async function wireDrill(
   session: Session,
   report: (event: DrillEvent) => void,
+  onFallback: OnFallback,
 ): Promise<Wired<DrillDeps>> {
-  const [{ openQueueWriter }, { scratchVhosts }, { managementDirectory }, { RUNS }, broker, repository] =
+  const [{ openQueueWriter }, { scratchVhosts }, { managementDirectory }, run, broker, repository] =
     await Promise.all([
       import("../adapters/amqp/queue-writer.ts"),
       import("../adapters/management/scratch-vhosts.ts"),
       import("../adapters/management/broker-directory.ts"),
-      import("../adapters/process/runs.ts"),
+      wireRun(),
       wireBroker(session),
-      wireRepository(session, session.settings.target[0] ?? "."),
+      wireRepository(session, session.settings.target, onFallback),
     ]);
   const { access } = broker;
   const management = { urls: access.managementUrls ?? [], tls: access.tls };
@@ -182,10 +184,8 @@ export async function wireDrill(
       reader: broker.reader,
       openWriter: async (vhost, options) => openQueueWriter({ ...endpointOf(access), vhost }, options),
       scratch,
-      runs: RUNS,
       newRunId: () => randomBytes(8).toString("hex"),
-      now: () => new Date(),
-      sleep: (ms, signal) => sleep(ms, signal),
+      ...run,
       deadline: (ms) => AbortSignal.timeout(ms),
       report,
     },
@@ -223,18 +223,28 @@ async function wireRun() {
   };
 }
 
-/** One target, to read from. */
-export async function wireRepository(session: Session, target: string): Promise<WiredRepository> {
-  const [{ fileStore }, { threadedCodec }] = await Promise.all([
-    import("../adapters/store/file-store.ts"),
+/** To read from the first target, and what that has not whole from the next one that has. */
+export async function wireRepository(
+  session: Session,
+  targets: readonly string[],
+  onFallback: OnFallback,
+): Promise<WiredRepository> {
+  const [store, { threadedCodec }] = await Promise.all([
+    wireCopies(targets, onFallback),
     import("../adapters/codec/threaded-codec.ts"),
   ]);
   const codec = threadedCodec({ level: session.settings.compressionLevel });
   return {
-    store: fileStore(target),
+    store,
     codec,
     [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
   };
+}
+
+/** The same without what opens archives: for documents. */
+export async function wireCopies(targets: readonly string[], onFallback: OnFallback): Promise<Store> {
+  const { withCopies } = await import("../adapters/store/with-copies.ts");
+  return withCopies(await wireStores(targets), onFallback);
 }
 
 /** What `--where` says; null: nothing. Throws USAGE. */
@@ -278,12 +288,6 @@ function endpointOf({ urls, tls, auth }: BrokerAccess) {
     connectionName: "mqbackup",
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
   };
-}
-
-/** Where programs keep what is theirs alone and not worth a backup. */
-function defaultStateDirectory(env: Session["env"]): string {
-  const base = env["XDG_STATE_HOME"] ?? "";
-  return path.join(path.isAbsolute(base) ? base : path.join(homedir(), ".local", "state"), "mqbackup");
 }
 
 async function sleep(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,3 +1,4 @@
+import type { BackupError } from "../domain/errors.ts";
 import type { Abortable } from "./abortable.ts";
 
 /** A body that can be read more than once, so that a put can be tried again. */
@@ -24,6 +25,21 @@ export interface GetOptions extends Abortable {
   readonly range?: { readonly offset: number; readonly length: number };
 }
 
+/** Something was read from another copy, because this one does not have it, or not whole. */
+export interface Fallback {
+  readonly key: string;
+  /** Locations. */
+  readonly from: string;
+  readonly to: string;
+  readonly why: BackupError;
+}
+
+/** Stores with the same backups, in the order in which they are to be read. */
+interface Copies {
+  readonly stores: readonly Store[];
+  onFallback(fallback: Fallback): void;
+}
+
 /**
  * One target: where objects are kept under slash-separated keys.
  * - put is all or nothing: when it resolves the object is durable and visible whole; when it rejects, nothing of it is visible.
@@ -35,6 +51,8 @@ export interface GetOptions extends Abortable {
 export interface Store {
   /** For people; never holds a secret. */
   readonly location: string;
+  /** Stands for several; whoever checks what he reads asks one after another: see `repository/copies.ts`. Absent: it is one. */
+  readonly copies?: Copies;
   put(key: string, body: ObjectBody, options?: PutOptions): Promise<void>;
   get(key: string, options?: GetOptions): AsyncIterable<Uint8Array>;
   list(prefix: string, options?: Abortable): AsyncIterable<ObjectInfo>;

@@ -9,6 +9,7 @@ import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
 import { backupKey } from "./backup-folder.ts";
+import { fromAnyCopy } from "./copies.ts";
 import { decodeDefinitions } from "./definitions-codec.ts";
 import { fingerprintsOf } from "./fingerprints.ts";
 import { readObject } from "./objects.ts";
@@ -16,7 +17,7 @@ import { volumeName } from "./volume.ts";
 
 /** Where archives are read from, and what opens them. */
 export interface ArchiveSource {
-  readonly store: Pick<Store, "get">;
+  readonly store: Pick<Store, "get" | "copies">;
   readonly codec: Pick<SegmentCodec, "open">;
 }
 
@@ -127,12 +128,14 @@ async function readEntry(
   name: string,
   options: Abortable,
 ): Promise<Uint8Array> {
-  const frames = await readObject(store, key, { ...options, range: { offset, length } });
-  try {
-    return await codec.open(frames, { sha256, plainBytes });
-  } catch (error) {
-    throw named(error, key, name);
-  }
+  return fromAnyCopy(store, key, async (copy) => {
+    const frames = await readObject(copy, key, { ...options, range: { offset, length } });
+    try {
+      return await codec.open(frames, { sha256, plainBytes });
+    } catch (error) {
+      throw named(error, key, name);
+    }
+  });
 }
 
 function named(error: unknown, key: string, name: string): unknown {

@@ -19,6 +19,7 @@ import {
   folderPrefix,
   MANIFEST_NAME,
 } from "./backup-folder.ts";
+import { fromAnyCopy } from "./copies.ts";
 import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
 import { OutlineScanner } from "./outline-scanner.ts";
@@ -60,7 +61,7 @@ export async function createCatalog(
 
 /** Throws OBJECT_MISSING, MANIFEST_DAMAGED, FORMAT_NEWER. */
 export async function readManifest(
-  store: Pick<Store, "get">,
+  store: Pick<Store, "get" | "copies">,
   id: BackupId,
   options: Abortable = {},
 ): Promise<Manifest> {
@@ -69,15 +70,17 @@ export async function readManifest(
 
 /** With the bytes it is stored as: they may hold what this version does not know of. Throws as `readManifest`. */
 export async function readStoredManifest(
-  store: Pick<Store, "get">,
+  store: Pick<Store, "get" | "copies">,
   id: BackupId,
   options: Abortable = {},
 ): Promise<{ readonly manifest: Manifest; readonly bytes: Uint8Array }> {
   const key = backupKey(id, MANIFEST_NAME);
-  const bytes = await readObject(store, key, { ...options, maxBytes: MAX_DOCUMENT_BYTES });
-  const manifest = decodeManifest(bytes, key);
-  if (manifest.id === id) return { manifest, bytes };
-  throw damaged(key, `it is the manifest of ${manifest.id}`);
+  return fromAnyCopy(store, key, async (copy) => {
+    const bytes = await readObject(copy, key, { ...options, maxBytes: MAX_DOCUMENT_BYTES });
+    const manifest = decodeManifest(bytes, key);
+    if (manifest.id === id) return { manifest, bytes };
+    throw damaged(key, `it is the manifest of ${manifest.id}`);
+  });
 }
 
 /** Throws as `readManifest`. What the scanner has doubts about is read again as a whole. */

@@ -3,6 +3,7 @@ import { BackupError, hasCode } from "../domain/errors.ts";
 import { FORMAT } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
+import { fromAnyCopy } from "./copies.ts";
 import { bytesBody, readObjectOrNull } from "./objects.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
 
@@ -26,8 +27,15 @@ const schema: z.ZodType<RepositoryDocument> = z.object({
 
 /** Throws REPOSITORY_MISSING, FORMAT_NEWER, MANIFEST_DAMAGED. */
 export async function readRepository(
-  store: Pick<Store, "get" | "location">,
+  store: Pick<Store, "get" | "location" | "copies">,
   options: Abortable = {},
+): Promise<RepositoryDocument> {
+  return fromAnyCopy(store, REPOSITORY_KEY, async (copy) => readDocument(copy, options));
+}
+
+async function readDocument(
+  store: Pick<Store, "get" | "location">,
+  options: Abortable,
 ): Promise<RepositoryDocument> {
   const bytes = await readObjectOrNull(store, REPOSITORY_KEY, { ...options, maxBytes: MAX_BYTES });
   if (bytes === null) {

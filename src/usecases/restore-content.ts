@@ -10,8 +10,9 @@ import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import { openSegment, type OpenedSegment } from "../repository/archive-reader.ts";
-import { folderPrefix } from "../repository/backup-folder.ts";
+import { backupKey, folderPrefix } from "../repository/backup-folder.ts";
 import type { Catalog } from "../repository/catalog.ts";
+import { sizesAtCopies } from "../repository/copies.ts";
 import { contentFingerprints } from "../repository/content-fingerprints.ts";
 import { segmentRuns, type SegmentRun } from "../repository/content-reader.ts";
 import { parseBackupId } from "../domain/backup-id.ts";
@@ -152,7 +153,7 @@ function* wantedRecords(
 
 /** Every volume needed for this range of these queues is there and has its size. Throws ARCHIVE_DAMAGED, TARGET_*. */
 export async function checkVolumes(
-  store: Pick<Store, "list" | "location">,
+  store: Pick<Store, "list" | "location" | "copies">,
   content: RestoreContent,
   queues: readonly QueueEntry[],
   range: SequenceRange,
@@ -167,9 +168,7 @@ export async function checkVolumes(
   }
   for (const [holder, numbers] of needed) {
     const prefix = folderPrefix(parseBackupId(holder.id));
-    const stored = new Map<string, number>();
-    for await (const { key, bytes } of store.list(prefix, options))
-      stored.set(key.slice(prefix.length), bytes);
+    const stored = await sizesAtCopies(store, prefix, options);
     for (const number of numbers) checkVolume(holder, number, stored, store.location);
   }
 }
@@ -177,14 +176,15 @@ export async function checkVolumes(
 function checkVolume(
   holder: Manifest,
   number: number,
-  stored: ReadonlyMap<string, number>,
+  stored: ReadonlyMap<string, ReadonlySet<number>>,
   location: string,
 ): void {
   const volume = holder.volumes[number - 1];
   const name = volume?.name ?? `number ${number}`;
-  const bytes = stored.get(name);
-  if (volume !== undefined && bytes === volume.bytes) return;
-  const why = bytes === undefined ? "is missing" : `has ${bytes} bytes instead of ${volume?.bytes}`;
+  const sizes = stored.get(backupKey(parseBackupId(holder.id), name)) ?? new Set();
+  if (volume !== undefined && sizes.has(volume.bytes)) return;
+  const why =
+    sizes.size === 0 ? "is missing" : `has ${[...sizes].join(" and ")} bytes instead of ${volume?.bytes}`;
   throw new BackupError("ARCHIVE_DAMAGED", `volume ${name} of backup ${holder.id} at ${location} ${why}`, {
     hint: "mqbackup verify shows all that is damaged; restore from another copy or another backup.",
   });

@@ -1,4 +1,4 @@
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { fileStore } from "../../src/adapters/store/file-store.ts";
 import { createCatalog } from "../../src/repository/catalog.ts";
@@ -7,6 +7,7 @@ import { FULL, LAST, MIDDLE } from "../fakes/copy-lab.ts";
 import { REPOSITORY } from "../fakes/sample-backup.ts";
 import { writeChain } from "../fakes/sample-chain.ts";
 import { runCli, type CliResult } from "../lab/cli.ts";
+import { flipByte } from "../lab/flip-byte.ts";
 import { committedAt, expectClean, expectFailure } from "../lab/scene.ts";
 import { filesBelow, tempDirectory, type TempDirectory } from "../lab/temp.ts";
 
@@ -22,14 +23,6 @@ async function chain(): Promise<TempDirectory> {
   const directory = await tempDirectory();
   await writeChain(await createCatalog(fileStore(directory.path), REPOSITORY));
   return directory;
-}
-
-async function damage(file: string): Promise<void> {
-  const bytes = await readFile(file);
-  const at = bytes.length >> 1;
-  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
-  await chmod(file, 0o600);
-  await writeFile(file, bytes);
 }
 
 async function verifies(target: string): Promise<void> {
@@ -121,7 +114,7 @@ test("what is damaged at a copy is replaced, and what is damaged at the source i
   await using to = await tempDirectory();
   await run([from.path, to.path], "copy", "--quiet");
   const volume = `backups/${FULL}/data-00001.tar.zst`;
-  await damage(to.join(volume));
+  await flipByte(to.join(volume));
   await rm(to.join(`backups/${MIDDLE}/index.tar.zst`));
   expect(await run([to.path], "verify", "--quiet")).toMatchObject({ status: 20 });
   const sizes = await run([from.path, to.path], "copy", "--no-progress");
@@ -131,7 +124,7 @@ test("what is damaged at a copy is replaced, and what is damaged at the source i
   expect(sums.stdout).toMatch(new RegExp(`^${FULL} +repaired: data-00001.tar.zst was damaged`, "m"));
   await verifies(to.path);
 
-  await damage(from.join(volume));
+  await flipByte(from.join(volume));
   await using third = await tempDirectory();
   const left = await run([from.path, third.path], "copy", "--quiet");
   expect(left).toMatchObject({ status: 20, stdout: "" });

@@ -1,4 +1,6 @@
+import type { Fallback } from "../../ports/store.ts";
 import { cat as catMessages, catBodies } from "../../usecases/cat.ts";
+import { fallbackText } from "../fallbacks.ts";
 import { DONE } from "../exit-status.ts";
 import { rangeOf, selectorOf } from "../requests.ts";
 import type { RunCommand, Session } from "../session.ts";
@@ -11,7 +13,8 @@ export const cat: RunCommand = async (session) => {
   const { settings, output, signal, argument } = session;
   const { body, skip, limit } = settings;
   const filter = await wireFilter(session);
-  await using repository = await wireRepository(session, settings.target[0] ?? ".");
+  const onFallback = (fallback: Fallback): void => output.warn(fallbackText(fallback));
+  await using repository = await wireRepository(session, settings.target, onFallback);
   const selects = selectorOf(settings);
   const request = { backup: argument ?? "latest", selects, range: rangeOf(settings), filter, skip, limit };
   if (body === "raw") {

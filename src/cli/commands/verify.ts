@@ -34,7 +34,7 @@ export const verify: RunCommand = async (session) => {
 async function verifyTarget(session: Session, target: string): Promise<VerifyResult> {
   const { settings, output, signal, argument } = session;
   using progress = await openProgress(output, { unit: "bytes", parallel: 1 }, signal);
-  await using repository = await wireRepository(session, target);
+  await using repository = await wireRepository(session, [target], () => undefined);
   const report = showVerify(progress);
   const deps = { store: repository.store, codec: repository.codec, random: Math.random, report };
   return await verifyStored(deps, { backup: argument, level: verifyLevel(settings) }, signal);
