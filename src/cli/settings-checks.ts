@@ -1,3 +1,4 @@
+import { isS3Target, parseS3Location } from "../domain/s3-location.ts";
 import { isEmptyPolicy } from "../domain/retention-policy.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { RawSettings } from "./raw-settings.ts";
@@ -8,8 +9,9 @@ import type { Settings } from "./settings-schema.ts";
 
 /** What one setting alone cannot tell: whether they go together, and whether the command has what it needs. Throws SETTING_INVALID. */
 export function checkSettings(settings: Settings, raw: RawSettings, command: CommandName): void {
+  const targets = settings.target.map(canonicalTarget);
   if (settings.printSettings) return;
-  if (settingEntry("target").commands.includes(command)) checkTargets(settings, command);
+  if (settingEntry("target").commands.includes(command)) checkTargets(targets, command);
   if (settingEntry("url").commands.includes(command)) checkBroker(settings, raw);
   if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
   if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
@@ -31,17 +33,20 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   }
 }
 
-function checkTargets({ target }: Settings, command: CommandName): void {
+/** Two ways of writing one S3 target become one. Throws for a target nobody can use. */
+function canonicalTarget(target: string): string {
+  if (isS3Target(target)) return parseS3Location(target).text;
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(target)?.[1];
+  if (scheme === undefined) return target;
+  throw invalid(
+    `target ${scheme}://... is not supported by this version`,
+    "Name a directory, for instance one on a mounted file system, or s3://bucket/prefix.",
+  );
+}
+
+function checkTargets(target: readonly string[], command: CommandName): void {
   if (target.length === 0)
     throw missing("target", "no target is given", `for instance --target /var/backups/rabbitmq`);
-  for (const each of target) {
-    const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(each)?.[1];
-    if (scheme === undefined) continue;
-    throw invalid(
-      `target ${scheme}://... is not supported by this version`,
-      "Name a directory, for instance one on a mounted file system.",
-    );
-  }
   const twice = target.find((each, at) => target.indexOf(each) !== at);
   if (command === "copy" && target.length === 1) {
     throw invalid(

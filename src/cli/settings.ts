@@ -40,7 +40,7 @@ export async function resolveSettings(
   const named = (flags.get("config") ?? environment.get("config"))?.value;
   const file = await readConfigFile(typeof named === "string" ? named : null, sources.cwd);
   const raw: RawSettings = new Map([...defaultSettings(), ...file, ...environment, ...flags]);
-  for (const secret of secretsIn(raw)) keepSecret(secret);
+  for (const secret of [...secretsIn(raw), ...secretsOfAws(sources.env)]) keepSecret(secret);
   const settings = parsed(raw, sources.command);
   checkSettings(settings, raw, sources.command);
   return { settings, raw };
@@ -56,8 +56,13 @@ function parsed(raw: RawSettings, command: CommandName): Settings {
   });
 }
 
+/** Read by the S3 client itself, wherever a target is one of S3. */
+function secretsOfAws(env: SettingSources["env"]): readonly string[] {
+  return ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].flatMap((name) => env[name] ?? []);
+}
+
 function secretsIn(raw: RawSettings): readonly string[] {
   const of = (key: SettingKey): readonly string[] => asList(raw.get(key)?.value ?? []);
-  const urls = [...of("url"), ...of("managementUrl"), ...of("pingUrl")];
+  const urls = [...of("url"), ...of("managementUrl"), ...of("pingUrl"), ...of("target")];
   return [...of("password"), ...urls.flatMap(secretsOf), ...of("pingUrl").flatMap(pathOf)];
 }

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
-import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { isS3Target, parseS3Location } from "../domain/s3-location.ts";
 import type { BrokerDirectory } from "../ports/broker-directory.ts";
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
@@ -15,16 +15,14 @@ import type { DrillDeps, DrillEvent } from "../usecases/drill-types.ts";
 import type { PruneDeps, PruneEvent } from "../usecases/prune-removal.ts";
 import type { RestoreDeps, RestoreEvent } from "../usecases/restore-types.ts";
 import { brokerAccess, type BrokerAccess } from "./broker-access.ts";
+import { endpointOf } from "./broker-endpoint.ts";
 import type { ReportDeps, RunReport } from "./run-report.ts";
 import type { Session } from "./session.ts";
 import type { CommandName } from "./setting-entry.ts";
+import { spoolPlace } from "./spool-place.ts";
 import { defaultStateDirectory } from "./state-directory.ts";
 
 type OnFallback = (fallback: Fallback) => void;
-
-/** Twice a heartbeat without a sign of life and the connection is given up. */
-const HEARTBEAT_SECONDS = 30;
-const CONNECT_TIMEOUT_MS = 15_000;
 
 /** What a command works with, and what of the settings only the wiring knows. Disposing ends threads and idle connections. */
 export interface Wired<Deps> extends AsyncDisposable {
@@ -61,11 +59,11 @@ async function wireWriting({ settings }: Session) {
     wireRun(),
     wireStores(settings.target),
   ]);
-  const spoolDirectory = settings.spoolDir ?? path.join(settings.target[0] ?? ".", ".spool");
-  await sweepDeadSpools(spoolDirectory);
+  const { directory, ...options } = spoolPlace(settings);
+  await sweepDeadSpools(directory, options);
   return {
     stores,
-    openSpool: () => localSpool(spoolDirectory, { keepDirectory: settings.spoolDir !== null }),
+    openSpool: () => localSpool(directory, options),
     codec: threadedCodec({ level: settings.compressionLevel }),
     newRepositoryId: () => randomUUID(),
     ...run,
@@ -152,9 +150,18 @@ export async function wireCompact(
 
 /** Targets alone: their documents, no messages. */
 export async function wireStores(targets: readonly string[]): Promise<readonly [Store, ...Store[]]> {
-  const { fileStore } = await import("../adapters/store/file-store.ts");
   const [first = ".", ...others] = targets;
-  return [fileStore(first), ...others.map((each) => fileStore(each))];
+  return [await openStore(first), ...(await Promise.all(others.map(openStore)))];
+}
+
+/** By what the target's URL begins with; the S3 client is loaded for those who use it. */
+async function openStore(target: string): Promise<Store> {
+  if (isS3Target(target)) {
+    const { s3Store } = await import("../adapters/store/s3-store.ts");
+    return s3Store(parseS3Location(target));
+  }
+  const { fileStore } = await import("../adapters/store/file-store.ts");
+  return fileStore(target);
 }
 
 export async function wireDrill(
@@ -276,17 +283,6 @@ async function wireBroker(session: Session): Promise<Broker> {
     directory,
     reader: amqpQueueReader(endpointOf(access)),
     [Symbol.dispose]: () => directory?.[Symbol.dispose](),
-  };
-}
-
-function endpointOf({ urls, tls, auth }: BrokerAccess) {
-  return {
-    urls,
-    tls,
-    auth,
-    heartbeatSeconds: HEARTBEAT_SECONDS,
-    connectionName: "mqbackup",
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
   };
 }
 

@@ -45,8 +45,9 @@ interface Copies {
  * - put is all or nothing: when it resolves the object is durable and visible whole; when it rejects, nothing of it is visible.
  * - get, list, keys and delete of what is not there: OBJECT_MISSING from get; nothing from list and keys; delete resolves.
  * - list gives every object below the prefix, keys ascending by code unit; keys the same without what costs a look at each object.
- * - Failures: TARGET_MISSING, TARGET_REFUSED (permission, read-only), TARGET_FULL, TARGET_FAILED (all else). A store does not retry;
- *   that is a wrapper's work.
+ * - Failures: TARGET_MISSING, TARGET_REFUSED (permission, read-only), TARGET_FULL, TARGET_FAILED (all else). They are final: a store whose
+ *   client tries again what is transient, as that of S3 does, has done so.
+ * - Where an answer was lost, a put that rejects may have been done all the same: whoever needs to know looks, or removes.
  */
 export interface Store {
   /** For people; never holds a secret. */

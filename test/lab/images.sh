@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes Docker available and provides an image of each RabbitMQ version the tests run on, or of those named. Called by
-# bin/setup --lab, whose help says what this installs, and by bin/demo. Quiet when everything is there.
+# Makes Docker available and provides what the tests run on: an image of each RabbitMQ version and one of an S3 server, or
+# of the RabbitMQ versions named. Called by bin/setup --lab, whose help says what this installs, and by bin/demo. Quiet when
+# everything is there.
 #   images.sh [VERSION...]
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,6 +10,12 @@ source "$here/debian.sh"
 
 # RabbitMQ version and the Debian release that packages it.
 VERSIONS=(3.10:bookworm 4.0:trixie 4.3:forky)
+
+# A whole Ceph with its S3 gateway, from the Debian release that has it.
+CEPH_IMAGE=mqbackup-lab/ceph-rgw:20.2
+CEPH_SUITE=forky
+CEPH_WANTED=yes
+CEPH_PACKAGES=radosgw,ceph-mon,ceph-mgr,ceph-osd,ceph-common
 
 say() { echo "setup: $*" >&2; }
 fail() {
@@ -65,26 +72,41 @@ provide_image() {
     say "pulling $official"
     docker pull --quiet "$official" >/dev/null || true
   fi
-  if present "$official"; then docker tag "$official" "$image"; else build_image "$image" "$suite"; fi
+  if present "$official"; then docker tag "$official" "$image"; return; fi
+  build_image 'MQBACKUP_IMAGE_*' "$image" "$suite" rabbitmq-server --change 'ENV RABBITMQ_LOGS=- LANG=C.UTF-8' \
+    --change 'EXPOSE 5672 15672 5552' --change 'CMD ["rabbitmq-server"]'
+}
+
+# Given by environment, present, built: what is in registries has the same programs under other names.
+provide_ceph() {
+  local given="${MQBACKUP_IMAGE_CEPH_RGW:-}"
+  if [ -n "$given" ]; then
+    present "$given" || docker pull --quiet "$given" >&2 || fail "MQBACKUP_IMAGE_CEPH_RGW: no image $given"
+    return
+  fi
+  present "$CEPH_IMAGE" && return
+  build_image MQBACKUP_IMAGE_CEPH_RGW "$CEPH_IMAGE" "$CEPH_SUITE" "$CEPH_PACKAGES" --change 'ENV LANG=C.UTF-8' \
+    --change 'EXPOSE 7480'
 }
 
 # Asks once, and not for long: on a machine without a registry the first name lookup may hang.
 registry_reachable() { timeout 20 docker manifest inspect "$1" >/dev/null 2>&1; }
 
+# build_image SETTING IMAGE SUITE PACKAGES [docker import options...]
 build_image() {
-  local image="$1" suite="$2" work mirror
-  debian_root || fail "no registry to pull $image from, and building it needs Debian and root; set MQBACKUP_IMAGE_*"
+  local setting="$1" image="$2" suite="$3" packages="$4" work mirror
+  shift 4
+  debian_root || fail "no registry to pull $image from, and building it needs Debian and root; set $setting"
   mirror=$(debian_mirror)
   work=$(mktemp -d "${TMPDIR:-/tmp}/mqbackup-lab-$BASHPID-XXXXXX") # sweep.sh knows the name
   trap "rm -rf '$work'" EXIT
   say "building $image from the Debian packages of $suite"
   # The one suite is named as a line: of a frozen mirror, -updates and -security may be expired.
   mmdebstrap --quiet --variant=minbase --aptopt='Acquire::Check-Valid-Until "false"' \
-    --include=rabbitmq-server,ca-certificates "$suite" "$work/image.tar" "deb $mirror $suite main" >"$work/log" 2>&1 ||
+    --include="$packages,ca-certificates" "$suite" "$work/image.tar" "deb $mirror $suite main" >"$work/log" 2>&1 ||
     fail "building $image failed: $(tail -n 5 "$work/log")"
-  docker import --change 'ENV RABBITMQ_LOGS=- LANG=C.UTF-8' --change 'EXPOSE 5672 15672 5552' \
-    --change 'CMD ["rabbitmq-server"]' --change "LABEL mqbackup-lab.image=$suite" \
-    "$work/image.tar" "$image" >/dev/null || fail "docker import of $image failed"
+  docker import "$@" --change "LABEL mqbackup-lab.image=$suite" "$work/image.tar" "$image" >/dev/null ||
+    fail "docker import of $image failed"
 }
 
 needs_build() {
@@ -94,6 +116,7 @@ needs_build() {
     setting=${setting/./_}
     [ -n "${!setting:-}" ] || present "mqbackup-lab/rabbitmq:${entry%%:*}" || return 0
   done
+  [ "$CEPH_WANTED" = no ] || [ -n "${MQBACKUP_IMAGE_CEPH_RGW:-}" ] || present "$CEPH_IMAGE" || return 0
   return 1
 }
 
@@ -107,7 +130,10 @@ only() {
 }
 
 main() {
-  if [ $# -gt 0 ]; then only "$@"; fi
+  if [ $# -gt 0 ]; then
+    only "$@"
+    CEPH_WANTED=no
+  fi
   if command -v flock >/dev/null; then
     exec 9>"/tmp/mqbackup-lab-$(id -u).lock" # one at a time on this machine
     flock 9
@@ -120,6 +146,10 @@ main() {
     (provide_image "${entry%%:*}" "${entry##*:}") &
     pids+=("$!")
   done
+  if [ "$CEPH_WANTED" = yes ]; then
+    provide_ceph &
+    pids+=("$!")
+  fi
   for pid in "${pids[@]}"; do wait "$pid" || failed=yes; done
   [ "$failed" = no ] || fail "not every image could be provided"
 }

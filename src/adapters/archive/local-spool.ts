@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, open, rm, rmdir, type FileHandle } from "node:fs/promises";
+import { createReadStream, type Stats } from "node:fs";
+import { lstat, mkdir, mkdtemp, open, rm, rmdir, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
 import type { Spool, SpooledFile, SpoolFile } from "../../ports/spool.ts";
@@ -11,18 +11,24 @@ import { ownPrefix, sweepDead } from "../store/ownership.ts";
 export interface LocalSpoolOptions {
   /** `directory` is somebody else's: it stays when the last spool in it is gone. */
   readonly keepDirectory?: boolean;
+  /** Where others may write too, as below /tmp: `directory` is used only when it is this user's alone. TARGET_REFUSED otherwise. */
+  readonly mustBePrivate?: boolean;
 }
 
 /**
  * A private folder below `directory`, made when the first file is. `directory` itself is made when only its last part is missing
  * (TARGET_MISSING otherwise) and, unless told otherwise, removed again with the last spool in it.
  */
-export function localSpool(directory: string, { keepDirectory = false }: LocalSpoolOptions = {}): Spool {
+export function localSpool(directory: string, options: LocalSpoolOptions = {}): Spool {
+  const { keepDirectory = false, mustBePrivate = false } = options;
   let folder: Promise<string> | null = null;
   const growing = new Set<GrowingFile>();
   return {
     create: async (name) => {
-      const file = await growingFile(path.join(await (folder ??= makeFolder(directory)), name), name);
+      const file = await growingFile(
+        path.join(await (folder ??= makeFolder(directory, options)), name),
+        name,
+      );
       growing.add(file);
       return file;
     },
@@ -31,21 +37,27 @@ export function localSpool(directory: string, { keepDirectory = false }: LocalSp
       if (folder === null) return;
       const made = await folder.catch(() => null);
       if (made !== null) await rm(made, { recursive: true, force: true });
+      // One that was refused is not ours to remove.
+      if (made === null && mustBePrivate) return;
       if (!keepDirectory) await rmdir(directory).catch(() => undefined);
     },
   };
 }
 
 /** Removes the spools of processes of this machine that are gone; gives their paths. */
-export async function sweepDeadSpools(directory: string): Promise<readonly string[]> {
+export async function sweepDeadSpools(
+  directory: string,
+  { mustBePrivate = false }: LocalSpoolOptions = {},
+): Promise<readonly string[]> {
   try {
+    if (mustBePrivate) await requirePrivate(directory);
     return await sweepDead(directory);
   } catch (error) {
     throw fileError(error, `remove what an earlier run left in ${directory}`);
   }
 }
 
-async function makeFolder(directory: string): Promise<string> {
+async function makeFolder(directory: string, { mustBePrivate = false }: LocalSpoolOptions): Promise<string> {
   try {
     await mkdir(directory, { mode: 0o700 });
   } catch (error) {
@@ -58,10 +70,27 @@ async function makeFolder(directory: string): Promise<string> {
     if (errnoOf(error) !== "EEXIST") throw fileError(error, `make the directory ${directory}`);
   }
   try {
+    if (mustBePrivate) await requirePrivate(directory);
     return await mkdtemp(path.join(directory, ownPrefix()));
   } catch (error) {
     throw fileError(error, `make a directory in ${directory}`);
   }
+}
+
+/** Absent is private. Whoever could write in it could put files of his own in place of ours. */
+async function requirePrivate(directory: string): Promise<void> {
+  let stats: Stats;
+  try {
+    stats = await lstat(directory);
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return;
+    throw error;
+  }
+  const isOwn = process.getuid === undefined || stats.uid === process.getuid();
+  if (stats.isDirectory() && isOwn && (stats.mode & 0o077) === 0) return;
+  throw new BackupError("TARGET_REFUSED", `${directory} is not a directory of this user alone`, {
+    hint: "Remove it, or name a directory for volumes with --spool-dir.",
+  });
 }
 
 type GrowingFile = SpoolFile & { close(): Promise<void> };

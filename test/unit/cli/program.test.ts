@@ -98,7 +98,7 @@ describe("parseCommandLine", () => {
     [["list", "--drain"], "unknown flag --drain", "It is a flag of full, check."],
     [["--json", "full"], "unknown flag --json", "Flags come after the command."],
     [["full", "--password", "x"], "unknown flag --password", "MQBACKUP_PASSWORD_FILE"],
-    [["full", "--target"], "option '--target <directory>' argument missing", "mqbackup full --help"],
+    [["full", "--target"], "option '--target <place>' argument missing", "mqbackup full --help"],
     [["diff", "a"], "missing required argument 'other'", "mqbackup diff --help"],
     [["show"], "missing required argument 'id'", "mqbackup show --help"],
     [["full", "x"], "too many arguments for 'full'", "mqbackup full --help"],

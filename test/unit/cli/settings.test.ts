@@ -163,9 +163,19 @@ describe("resolveSettings", () => {
     [{ command: "verify", flags: { target: ["/x"], sample: "5" } }, '--sample: "5" is not a percentage', ""],
     [{ command: "full" }, "no target is given", "MQBACKUP_TARGET"],
     [
-      { command: "list", flags: { target: ["s3://bucket/x"] } },
-      "target s3://... is not supported by this version",
+      { command: "list", flags: { target: ["s3://bucket/x?regoin=eu-central-1"] } },
+      "target s3://bucket has an unknown option regoin=",
+      "Did you mean region=?",
+    ],
+    [
+      { command: "full", flags: { target: ["s3://b1b/x", "s3://b1b//x/"] } },
+      "target s3://b1b/x/ is given twice",
       "",
+    ],
+    [
+      { command: "full", flags: { target: ["gs://bucket/x"] } },
+      "target gs://... is not supported by this version",
+      "s3://bucket/prefix",
     ],
     [
       { command: "full", flags: { target: ["sftp://u:secret@h/x"] } },

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { lstat, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, symlink, writeFile } from "node:fs/promises";
 import path from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -51,6 +51,29 @@ test("the folder is private, and gone with all its files after disposal", async 
     expect(((await lstat(path.join(base, folder, "data"))).mode & 0o777).toString(8)).toBe("600");
   }
   expect(await readdir(directory.join("target"))).toEqual([]);
+});
+
+test("below a directory others write to, only one of this user alone is used", async () => {
+  await using directory = await tempDirectory();
+  const [own, open, link] = [directory.join("own"), directory.join("open"), directory.join("link")];
+  await mkdir(open);
+  await chmod(open, 0o777);
+  await mkdir(directory.join("elsewhere"), { mode: 0o700 });
+  await symlink(directory.join("elsewhere"), link);
+  const refused = { code: "TARGET_REFUSED", hint: expect.stringContaining("--spool-dir") };
+  for (const place of [open, link]) {
+    await expect(sweepDeadSpools(place, { mustBePrivate: true })).rejects.toMatchObject(refused);
+    await using spool = localSpool(place, { mustBePrivate: true });
+    await expect(spool.create("data")).rejects.toMatchObject(refused);
+  }
+  expect(await readdir(open)).toEqual([]);
+  expect(await sweepDeadSpools(own, { mustBePrivate: true })).toEqual([]);
+  {
+    await using spool = localSpool(own, { mustBePrivate: true });
+    await spool.create("data");
+    expect(((await lstat(own)).mode & 0o777).toString(8)).toBe("700");
+  }
+  expect((await readdir(directory.path)).toSorted()).toEqual(["elsewhere", "link", "open"]);
 });
 
 test("a directory of somebody else's stays", async () => {

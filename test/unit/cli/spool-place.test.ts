@@ -1,0 +1,14 @@
+import { tmpdir, userInfo } from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { spoolPlace } from "../../../src/cli/spool-place.ts";
+
+test("volumes are built where it is said, else in the first target, else in a private directory", () => {
+  const of = (spoolDir: string | null, ...target: string[]) => spoolPlace({ spoolDir, target });
+  expect(of("/spool", "s3://b1b")).toEqual({ directory: "/spool", keepDirectory: true });
+  expect(of(null, "/backups", "s3://b1b")).toEqual({ directory: "/backups/.spool" });
+  expect(of(null, "s3://b1b", "/backups")).toEqual({
+    directory: path.join(tmpdir(), `mqbackup-${userInfo().uid}`),
+    mustBePrivate: true,
+  });
+});
