@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { GetObjectCommand } from "@aws-sdk/client-s3";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { GetObjectCommand, PutBucketPolicyCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CliOptions, CliResult } from "../lab/cli.ts";
 import { expectAll } from "../lab/expect-queue.ts";
@@ -172,6 +174,30 @@ test("what cannot be used says why, and no queue is touched", async () => {
   expect(await server.keys(s3.bucket)).toEqual([]);
   await scene.expectNothingLeft();
   await expectAll(scene.vhost, "q", messages);
+});
+
+test("the bucket policy of the README is enough, and no more than that", async () => {
+  await using s3 = await newS3Scene();
+  const { name, env } = await server.makeUser();
+  const readme = await readFile(path.resolve(import.meta.dirname, "../../README.md"), "utf8");
+  const policy = /^```json\n(\{\n {2}"Version": "2012.*?)^```/ms.exec(readme)?.[1] ?? "";
+  expect(policy).toContain("arn:aws:s3:::backups/rabbitmq/*");
+  const Policy = policy
+    .replaceAll("user/backup", `user/${name}`)
+    .replaceAll("s3:::backups/rabbitmq", `s3:::${s3.bucket}/rabbit`)
+    .replaceAll("s3:::backups", `s3:::${s3.bucket}`);
+  await server.client.send(new PutBucketPolicyCommand({ Bucket: s3.bucket, Policy }));
+  await declareQueue(s3.scene.vhost, "q", "classic");
+  await fill(s3.scene.vhost, "q", 20);
+  for (const args of [["full"], ["incremental"], ["verify"], ["prune", "--keep-last", "1", "--confirm"]]) {
+    expect(await s3.run(args, env), args[0]).toMatchObject({ status: 0 });
+  }
+  const elsewhere = { ...env, MQBACKUP_TARGET: s3.where().replace("/rabbit?", "/other?") };
+  expectFailure(await s3.run(["full"], elsewhere), {
+    status: 5,
+    error: /access denied/,
+    hint: /s3:PutObject/,
+  });
 });
 
 test("two runs at once: the second is told who holds the set", async () => {
