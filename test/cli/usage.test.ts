@@ -101,8 +101,8 @@ const WRONG: readonly Wrong[] = [
   },
   {
     what: "an unknown kind of target",
-    args: ["full", "--target", "s3://b/p"],
-    error: /s3:/,
+    args: ["full", "--target", "sftp://backup@host/p"],
+    error: /sftp:/,
     hint: /directory/,
   },
   { what: "a number that is none", args: full("--parallel", "many"), error: /--parallel: .*many/, hint: /./ },
