@@ -1,5 +1,6 @@
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupEvent } from "../usecases/backup-types.ts";
+import { archiveJson, archiveText } from "./archive-events.ts";
 import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
 import type { Output } from "./output.ts";
 import type { Progress } from "./progress.ts";
@@ -30,9 +31,6 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
         );
         verbose(`${formatCounted(event.verdicts.length, "queue")} wanted`);
         break;
-      case "begun":
-        verbose(`backup ${event.id} begun`);
-        break;
       case "queue-begun":
         progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
         break;
@@ -43,11 +41,10 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
         progress.end(keyOf(event.entry));
         progress.line(finishedLine(event.entry), { shownWithBars: event.entry.outcome !== "complete" });
         break;
+      case "begun":
       case "volume-shipped":
-        verbose(`${event.name} shipped, ${formatBytes(event.bytes)}`);
-        break;
       case "committed":
-        verbose(`backup ${event.id} committed to ${visible(event.location)}`);
+        verbose(archiveText(event));
         break;
       case "queue-drained":
         verbose(
@@ -81,8 +78,6 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
       return leaseBrokenJson(event);
     case "surveyed":
       return { event: name, queues: event.verdicts.length };
-    case "begun":
-      return { event: name, id: event.id };
     case "queue-begun":
       return { event: name, ...addressOf(event.queue), messages: event.messages };
     case "queue-progress":
@@ -91,10 +86,10 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
       const { outcome, messages, bodyBytes, holdMs, skipped, gaps } = event.entry;
       return { event: name, ...addressOf(event.entry), outcome, messages, bodyBytes, holdMs, skipped, gaps };
     }
+    case "begun":
     case "volume-shipped":
-      return { event: name, volume: event.name, bytes: event.bytes };
     case "committed":
-      return { event: name, id: event.id, target: event.location };
+      return archiveJson(event);
     case "queue-drained": {
       const { queue, failure } = event.removal;
       return { event: name, ...addressOf(queue), removed: failure === null, why: failure?.message ?? null };

@@ -1,4 +1,5 @@
 import type { CompactEvent } from "../usecases/compact-types.ts";
+import { archiveJson, archiveText } from "./archive-events.ts";
 import { addressOf, keyOf } from "./backup-progress.ts";
 import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
 import type { Output } from "./output.ts";
@@ -21,9 +22,6 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
       case "lease-broken":
         progress.line(leaseBrokenLine(event));
         break;
-      case "begun":
-        verbose(`backup ${event.id} begun`);
-        break;
       case "queue-begun":
         progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
         break;
@@ -37,11 +35,10 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
         progress.line(`${visible(queue.name)}: ${copied}`, { shownWithBars: false });
         break;
       }
+      case "begun":
       case "volume-shipped":
-        verbose(`${event.name} shipped, ${formatBytes(event.bytes)}`);
-        break;
       case "committed":
-        verbose(`backup ${event.id} committed to ${visible(event.location)}`);
+        verbose(archiveText(event));
         break;
     }
   };
@@ -51,8 +48,6 @@ function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
   switch (event.kind) {
     case "lease-broken":
       return leaseBrokenJson(event);
-    case "begun":
-      return { event: event.kind, id: event.id };
     case "queue-begun":
       return { event: event.kind, ...addressOf(event.queue), messages: event.messages };
     case "queue-progress":
@@ -60,9 +55,9 @@ function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
       const { messages, bodyBytes } = event;
       return { event: event.kind, ...addressOf(event.queue), messages, bodyBytes };
     }
+    case "begun":
     case "volume-shipped":
-      return { event: event.kind, volume: event.name, bytes: event.bytes };
     case "committed":
-      return { event: event.kind, id: event.id, target: event.location };
+      return archiveJson(event);
   }
 }

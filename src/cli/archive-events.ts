@@ -1,0 +1,28 @@
+import type { BackupEvent } from "../usecases/backup-types.ts";
+import { visible } from "./terminal-text.ts";
+import { formatBytes } from "./units.ts";
+
+/** What every command that makes a backup tells of it. */
+export type ArchiveEvent = Extract<BackupEvent, { kind: "begun" | "volume-shipped" | "committed" }>;
+
+export function archiveText(event: ArchiveEvent): string {
+  switch (event.kind) {
+    case "begun":
+      return `backup ${event.id} begun`;
+    case "volume-shipped":
+      return `${event.name} shipped, ${formatBytes(event.bytes)}`;
+    case "committed":
+      return `backup ${event.id} committed to ${visible(event.location)}`;
+  }
+}
+
+export function archiveJson(event: ArchiveEvent): Readonly<Record<string, unknown>> {
+  switch (event.kind) {
+    case "begun":
+      return { event: event.kind, id: event.id };
+    case "volume-shipped":
+      return { event: event.kind, volume: event.name, bytes: event.bytes };
+    case "committed":
+      return { event: event.kind, id: event.id, target: event.location };
+  }
+}
