@@ -5,27 +5,19 @@ import { createCatalog } from "../../src/repository/catalog.ts";
 import { FULL, LAST } from "../fakes/copy-lab.ts";
 import { REPOSITORY } from "../fakes/sample-backup.ts";
 import { writeChain } from "../fakes/sample-chain.ts";
-import { runCli, type CliResult } from "../lab/cli.ts";
 import { flipInSegment } from "../lab/flip-byte.ts";
 import { drain } from "../lab/drain.ts";
 import { fill } from "../lab/publish.ts";
 import { declareQueue } from "../lab/queues.ts";
-import { expectClean, expectFailure, newScene } from "../lab/scene.ts";
+import { runAt } from "../lab/run-at.ts";
+import { expectFailure, newScene } from "../lab/scene.ts";
 import { newestBroker } from "../lab/shared-brokers.ts";
 import { tempDirectory, type TempDirectory } from "../lab/temp.ts";
-
-/** Without a broker. */
-async function run(targets: readonly string[], ...args: readonly string[]): Promise<CliResult> {
-  const env = { MQBACKUP_TARGET: targets.join(","), TZ: "UTC" };
-  const result = await runCli(args, { env });
-  expectClean(result, "guest:guest");
-  return result;
-}
 
 async function twoCopies(): Promise<[TempDirectory, TempDirectory]> {
   const [one, two] = [await tempDirectory(), await tempDirectory()];
   await writeChain(await createCatalog(fileStore(one.path), REPOSITORY));
-  await run([one.path, two.path], "copy", "--quiet");
+  await runAt([one.path, two.path], "copy", "--quiet");
   return [one, two];
 }
 
@@ -33,16 +25,16 @@ test("a damaged byte at the first: read at the second, and told; at both: refuse
   const [a, b] = await twoCopies();
   await using one = a;
   await using two = b;
-  const whole = await run([one.path], "cat", FULL);
+  const whole = await runAt([one.path], "cat", FULL);
   expect(whole).toMatchObject({ status: 0, stderr: "" });
   const volume = await flipInSegment(one.path, FULL);
-  expect(await run([one.path], "cat", FULL)).toMatchObject({ status: 20 });
-  const read = await run([one.path, two.path], "cat", FULL, "--quiet");
+  expect(await runAt([one.path], "cat", FULL)).toMatchObject({ status: 20 });
+  const read = await runAt([one.path, two.path], "cat", FULL, "--quiet");
   expect(read).toMatchObject({ status: 0, stdout: whole.stdout });
   expect(read.stderr).toContain(`warning: ${volume} was read at ${two.path}, not at ${one.path}: `);
   expect(read.stderr.trim().split("\n")).toHaveLength(1);
   await flipInSegment(two.path, FULL);
-  const failed = await run([one.path, two.path], "cat", FULL);
+  const failed = await runAt([one.path, two.path], "cat", FULL);
   expect(failed.status).toBe(20);
   expect(failed.stderr).toContain(`no target has ${volume} whole: at ${one.path}: `);
   expect(failed.stderr).toContain(`; at ${two.path}: `);
@@ -52,19 +44,19 @@ test("the first is empty, or not there at all: everything comes from the second"
   const [a, b] = await twoCopies();
   await using one = a;
   await using two = b;
-  const { stdout } = await run([two.path], "cat", "latest");
+  const { stdout } = await runAt([two.path], "cat", "latest");
   await rm(one.join("backups"), { recursive: true });
   await rm(one.join("mqbackup-repository.json"));
   for (const first of [one.path, one.join("none")]) {
-    const read = await run([first, two.path], "cat", "latest");
+    const read = await runAt([first, two.path], "cat", "latest");
     expect(read).toMatchObject({ status: 0, stdout });
     expect(read.stderr).toMatch(/^mqbackup: warning: [^\n]*\n$/);
-    const shown = await run([first, two.path], "show", "latest", "--json");
+    const shown = await runAt([first, two.path], "show", "latest", "--json");
     expect(shown.status).toBe(0);
     expect(JSON.parse(shown.stdout)).toMatchObject({ id: LAST });
     expect(JSON.parse(shown.stderr)).toMatchObject({ event: "warning" });
   }
-  expectFailure(await run([one.join("none"), one.join("neither")], "cat", "latest"), {
+  expectFailure(await runAt([one.join("none"), one.join("neither")], "cat", "latest"), {
     status: 5,
     error: /none does not exist; at .*neither does not exist/,
     hint: /mount/,

@@ -6,18 +6,10 @@ import { encodeDocument } from "../../src/repository/sealed-document.ts";
 import { FULL, LAST, MIDDLE } from "../fakes/copy-lab.ts";
 import { REPOSITORY } from "../fakes/sample-backup.ts";
 import { writeChain } from "../fakes/sample-chain.ts";
-import { runCli, type CliResult } from "../lab/cli.ts";
 import { flipByte } from "../lab/flip-byte.ts";
-import { committedAt, expectClean, expectFailure } from "../lab/scene.ts";
+import { runAt } from "../lab/run-at.ts";
+import { committedAt, expectFailure } from "../lab/scene.ts";
 import { filesBelow, tempDirectory, type TempDirectory } from "../lab/temp.ts";
-
-/** Without a broker. */
-async function run(targets: readonly string[], ...args: readonly string[]): Promise<CliResult> {
-  const env = { MQBACKUP_TARGET: targets.join(","), TZ: "UTC" };
-  const result = await runCli(args, { env });
-  expectClean(result, "guest:guest");
-  return result;
-}
 
 async function chain(): Promise<TempDirectory> {
   const directory = await tempDirectory();
@@ -26,7 +18,7 @@ async function chain(): Promise<TempDirectory> {
 }
 
 async function verifies(target: string): Promise<void> {
-  expect(await run([target], "verify", "--records", "--quiet")).toMatchObject({
+  expect(await runAt([target], "verify", "--records", "--quiet")).toMatchObject({
     status: 0,
     stdout: "",
     stderr: "",
@@ -36,19 +28,19 @@ async function verifies(target: string): Promise<void> {
 test("one target, the same twice, one that is not there: refused, with status and hint", async () => {
   await using from = await chain();
   await using to = await tempDirectory();
-  expectFailure(await run([from.path], "copy"), {
+  expectFailure(await runAt([from.path], "copy"), {
     status: 2,
     error: /copy needs two targets/,
     hint: /<from>/,
   });
-  expectFailure(await run([from.path, from.path], "copy"), { status: 2, error: /twice/, hint: /once/ });
-  expectFailure(await run([from.path, to.join("none")], "copy"), {
+  expectFailure(await runAt([from.path, from.path], "copy"), { status: 2, error: /twice/, hint: /once/ });
+  expectFailure(await runAt([from.path, to.join("none")], "copy"), {
     status: 5,
     error: /none does not exist/,
     stdout: /broken off: target /,
     hint: /mount/,
   });
-  expectFailure(await run([to.path, from.path], "copy"), {
+  expectFailure(await runAt([to.path, from.path], "copy"), {
     status: 10,
     error: /no repository/,
     hint: /full/,
@@ -60,14 +52,14 @@ test("a dry run says what would be copied; copy does it, to every further target
   await using to = await tempDirectory();
   await using third = await tempDirectory();
   const before = await filesBelow(from.path);
-  const plan = await run([from.path, to.path], "copy", "--dry-run");
+  const plan = await runAt([from.path, to.path], "copy", "--dry-run");
   expect(plan).toMatchObject({ status: 0, stderr: "" });
   expect(plan.stdout).toMatch(new RegExp(`^${FULL} +would be copied, \\d+ files, [\\d.]+ K?i?B$`, "m"));
   expect(plan.stdout).toMatch(/^3 to copy$/m);
   expect(plan.stdout).toMatch(/^nothing was copied/m);
   expect(await filesBelow(to.path)).toEqual([]);
 
-  const done = await run([from.path, to.path, third.path], "copy");
+  const done = await runAt([from.path, to.path, third.path], "copy");
   expect(done.status).toBe(0);
   expect(done.stdout).toContain(`${from.path} -> ${third.path}`);
   expect(done.stdout).toMatch(/^3 copied$/m);
@@ -78,7 +70,7 @@ test("a dry run says what would be copied; copy does it, to every further target
     await verifies(target.path);
   }
   expect(await filesBelow(from.path)).toEqual(before);
-  expect(await run([from.path, to.path, third.path], "copy", "--quiet")).toMatchObject({
+  expect(await runAt([from.path, to.path, third.path], "copy", "--quiet")).toMatchObject({
     status: 0,
     stdout: "",
     stderr: "",
@@ -88,7 +80,7 @@ test("a dry run says what would be copied; copy does it, to every further target
 test("a crash between the two commits of a backup is ended", async () => {
   await using from = await chain();
   await using to = await tempDirectory();
-  await run([from.path, to.path], "copy", "--quiet");
+  await runAt([from.path, to.path], "copy", "--quiet");
   // As the killed run has left it: every file there, and its reservation.
   const folder = `backups/${LAST}`;
   const manifest = JSON.parse(await readFile(from.join(`${folder}/manifest.json`), "utf8"));
@@ -98,7 +90,7 @@ test("a crash between the two commits of a backup is ended", async () => {
     encodeDocument({ format: 1, id: LAST, begunAt: manifest.startedAt }),
   );
   expect(await committedAt(to.path)).toEqual([FULL, MIDDLE]);
-  const done = await run([from.path, to.path], "copy", "latest", "--json");
+  const done = await runAt([from.path, to.path], "copy", "latest", "--json");
   expect(done.status).toBe(0);
   const { targets } = JSON.parse(done.stdout);
   expect(targets[0].backups.at(-1)).toMatchObject({ id: LAST, action: "copy", files: [], done: true });
@@ -112,27 +104,27 @@ test("a crash between the two commits of a backup is ended", async () => {
 test("what is damaged at a copy is replaced, and what is damaged at the source is copied nowhere", async () => {
   await using from = await chain();
   await using to = await tempDirectory();
-  await run([from.path, to.path], "copy", "--quiet");
+  await runAt([from.path, to.path], "copy", "--quiet");
   const volume = `backups/${FULL}/data-00001.tar.zst`;
   await flipByte(to.join(volume));
   await rm(to.join(`backups/${MIDDLE}/index.tar.zst`));
-  expect(await run([to.path], "verify", "--quiet")).toMatchObject({ status: 20 });
-  const sizes = await run([from.path, to.path], "copy", "--no-progress");
+  expect(await runAt([to.path], "verify", "--quiet")).toMatchObject({ status: 20 });
+  const sizes = await runAt([from.path, to.path], "copy", "--no-progress");
   expect(sizes.stdout).toMatch(new RegExp(`^${MIDDLE} +repaired: index.tar.zst was missing`, "m"));
   expect(sizes.stdout).toMatch(/^1 repaired, 2 there already$/m);
-  const sums = await run([from.path, to.path], "copy", "--checksum", "--no-progress");
+  const sums = await runAt([from.path, to.path], "copy", "--checksum", "--no-progress");
   expect(sums.stdout).toMatch(new RegExp(`^${FULL} +repaired: data-00001.tar.zst was damaged`, "m"));
   await verifies(to.path);
 
   await flipByte(from.join(volume));
   await using third = await tempDirectory();
-  const left = await run([from.path, third.path], "copy", "--quiet");
+  const left = await runAt([from.path, third.path], "copy", "--quiet");
   expect(left).toMatchObject({ status: 20, stdout: "" });
   expect(left.stderr).toMatch(new RegExp(`^left: ${FULL} at .*: the source is damaged: ${volume} at `, "m"));
   expect(left.stderr).toMatch(new RegExp(`^left: ${LAST} at .*: it needs ${FULL}`, "m"));
   expect(await committedAt(third.path)).toEqual([]);
   // And back from the copy.
-  expect(await run([to.path, from.path], "copy", "--checksum", "--quiet")).toMatchObject({ status: 0 });
+  expect(await runAt([to.path, from.path], "copy", "--checksum", "--quiet")).toMatchObject({ status: 0 });
   await verifies(from.path);
 });
 
@@ -140,7 +132,7 @@ test("a run tells how it went: metrics", async () => {
   await using from = await chain();
   await using to = await tempDirectory();
   const file = to.join("metrics.prom");
-  await run([from.path, to.path], "copy", "--quiet", "--metrics-file", file);
+  await runAt([from.path, to.path], "copy", "--quiet", "--metrics-file", file);
   const text = await readFile(file, "utf8");
   expect(text).toContain('mqbackup_copy_backups{command="copy",outcome="copied"} 3');
   expect(text).toMatch(/^mqbackup_copy_bytes\{command="copy"\} [1-9]/m);

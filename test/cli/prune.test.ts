@@ -4,22 +4,14 @@ import { expect, test } from "vitest";
 import { fileStore } from "../../src/adapters/store/file-store.ts";
 import { createCatalog } from "../../src/repository/catalog.ts";
 import { message, messages, REPOSITORY, writeBackup, type SampleBackup } from "../fakes/sample-backup.ts";
-import { runCli, type CliResult } from "../lab/cli.ts";
-import { committedAt, expectClean, expectFailure } from "../lab/scene.ts";
+import { runAt } from "../lab/run-at.ts";
+import { committedAt, expectFailure } from "../lab/scene.ts";
 import { filesBelow, tempDirectory, type TempDirectory } from "../lab/temp.ts";
 
 const F1 = "20260901-020000F";
 const I1 = `${F1}_20260902-020000I`;
 const I2 = `${F1}_20260903-020000I`;
 const F2 = "20260908-020000F";
-
-/** Without a broker. */
-async function run(targets: readonly string[], ...args: readonly string[]): Promise<CliResult> {
-  const env = { MQBACKUP_TARGET: targets.join(","), TZ: "UTC" };
-  const result = await runCli(args, { env });
-  expectClean(result, "guest:guest");
-  return result;
-}
 
 /** A chain of three, of which the last keeps messages of the first alone, and a full. */
 async function chain(): Promise<TempDirectory> {
@@ -44,7 +36,7 @@ async function chain(): Promise<TempDirectory> {
 
 test("nothing said of what to keep, or nonsense: refused, and nothing touched", async () => {
   await using target = await chain();
-  expectFailure(await run([target.path], "prune", "--confirm"), {
+  expectFailure(await runAt([target.path], "prune", "--confirm"), {
     status: 2,
     error: /what prune shall keep is not said/,
     hint: /--keep-daily/,
@@ -55,7 +47,7 @@ test("nothing said of what to keep, or nonsense: refused, and nothing touched", 
     ["--keep-within", "14"],
     ["--keep-within", "0s"],
   ] as const)
-    expect(await run([target.path], "prune", flag, value, "--confirm")).toMatchObject({
+    expect(await runAt([target.path], "prune", flag, value, "--confirm")).toMatchObject({
       status: 2,
       stdout: "",
     });
@@ -66,7 +58,7 @@ test("the plan is printed with a reason for each, and carried out only when conf
   await using target = await chain();
   const policy = ["--keep-last", "2", "--keep-monthly", "3"];
   const before = await filesBelow(target.path);
-  const plan = await run([target.path], "prune", ...policy);
+  const plan = await runAt([target.path], "prune", ...policy);
   expect(plan).toMatchObject({ status: 0, stderr: "" });
   expect(plan.stdout).toMatch(/^set sample$/m);
   expect(plan.stdout).toMatch(new RegExp(`^${F1} .* keep +20260903-020000I keeps 10 messages in it$`, "m"));
@@ -76,26 +68,30 @@ test("the plan is printed with a reason for each, and carried out only when conf
   expect(plan.stdout).toMatch(/^nothing was removed: do it with --confirm$/m);
   expect(await filesBelow(target.path)).toEqual(before);
 
-  const done = await run([target.path], "prune", ...policy, "--confirm", "--no-progress");
+  const done = await runAt([target.path], "prune", ...policy, "--confirm", "--no-progress");
   expect(done).toMatchObject({ status: 0, stderr: "" });
   expect(done.stdout).toMatch(new RegExp(`^${I1} .* removed `, "m"));
   expect(done.stdout).toMatch(/^removed 1 backup: [\d.]+ K?i?B freed$/m);
   expect(await filesBelow(target.path)).toEqual(before.filter((file) => !file.includes(I1)));
-  expect(await run([target.path], "verify", "--quiet")).toMatchObject({ status: 0, stdout: "", stderr: "" });
-  const cat = await run([target.path], "cat", I2, "--queue", "q");
+  expect(await runAt([target.path], "verify", "--quiet")).toMatchObject({
+    status: 0,
+    stdout: "",
+    stderr: "",
+  });
+  const cat = await runAt([target.path], "cat", I2, "--queue", "q");
   expect(cat.stdout.trim().split("\n")).toHaveLength(11);
 });
 
 test("a mark protects, until it is taken away", async () => {
   await using target = await chain();
-  expect((await run([target.path], "mark", "20260902")).stdout).toBe(
+  expect((await runAt([target.path], "mark", "20260902")).stdout).toBe(
     `backup ${I1} is marked at ${target.path}\n`,
   );
-  expect((await run([target.path], "mark", I1)).stdout).toContain("was marked already");
-  await run([target.path], "prune", "--keep-last", "1", "--confirm", "--quiet");
+  expect((await runAt([target.path], "mark", I1)).stdout).toContain("was marked already");
+  await runAt([target.path], "prune", "--keep-last", "1", "--confirm", "--quiet");
   expect(await committedAt(target.path)).toEqual([F1, I1, F2]);
-  expect((await run([target.path], "unmark", I1)).stdout).toContain("is not marked any more");
-  expect(await run([target.path], "prune", "--keep-last", "1", "--confirm", "--quiet")).toMatchObject({
+  expect((await runAt([target.path], "unmark", I1)).stdout).toContain("is not marked any more");
+  expect(await runAt([target.path], "prune", "--keep-last", "1", "--confirm", "--quiet")).toMatchObject({
     status: 0,
     stdout: "",
     stderr: "",
@@ -118,7 +114,7 @@ test("orphans older than a day are swept, and what is not ours stays", async () 
   await lay(`${F1}/begun.json`, old);
   await lay(`${F1}/why.txt`, old);
   const before = await filesBelow(target.path);
-  const result = await run(
+  const result = await runAt(
     [target.path],
     "prune",
     "--keep-last",
@@ -161,7 +157,7 @@ test("a manifest that cannot be read forbids it all, and the target before it is
   await using second = await chain();
   const manifest = second.join("backups", F2, "manifest.json");
   await writeFile(manifest, (await readFile(manifest, "utf8")).replace("sample", "simple"));
-  const result = await run(
+  const result = await runAt(
     [first.path, second.path],
     "prune",
     "--keep-last",
