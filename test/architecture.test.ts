@@ -90,8 +90,8 @@ test("the check lets pass what is allowed", () => {
     "usecases/d.ts": `import { b } from "../repository/c.ts"; import { at } from "../domain/a.ts";`,
     "adapters/amqp/e.ts": `import { connect } from "amqplib"; const t = Date.now(); process.cwd();`,
     "adapters/amqp/f.ts": `new Worker(new URL("./e.js", import.meta.url));`,
-    "cli/wiring.ts": `import { e } from "../adapters/amqp/e.ts"; const s = await import("../adapters/amqp/f.ts");`,
-    "cli/main.ts": `import { w } from "./wiring.ts"; import fs from "node:fs/promises"; console.log(process.argv);`,
+    "cli/wiring/w.ts": `import { e } from "../../adapters/amqp/e.ts"; const s = await import("../../adapters/amqp/f.ts");`,
+    "cli/main.ts": `import { w } from "./wiring/w.ts"; import fs from "node:fs/promises"; console.log(process.argv);`,
     "cli/g.ts": `const version = readFileSync(new URL("../../package.json", import.meta.url));`,
   };
   expect(check(files)).toEqual([]);

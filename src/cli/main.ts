@@ -69,7 +69,7 @@ async function run(): Promise<number> {
   if (invocation === null) return 0;
   const session = await openSession(invocation);
   if (session.settings.metricsFile !== null || session.settings.pingUrl !== null) {
-    const { wireReport } = await import("./wiring.ts");
+    const { wireReport } = await import("./wiring/report.ts");
     report = await wireReport(invocation.command, session, told);
   }
   const command = await COMMANDS[invocation.command]();

@@ -9,7 +9,7 @@ import { verdictJson, verdictRemarks, verdictTable } from "./render-check.ts";
 import { backupRequest } from "./requests.ts";
 import { backupStatus } from "./result-status.ts";
 import type { Session } from "./session.ts";
-import { wireBackup } from "./wiring.ts";
+import { wireBackup } from "./wiring/writing.ts";
 
 /** Takes a backup and prints what came of it; the exit status. `incremental` null: a full. */
 export async function takeBackup(session: Session, incremental: IncrementalRequest | null): Promise<number> {

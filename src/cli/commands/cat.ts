@@ -4,7 +4,7 @@ import { fallbackText } from "../fallbacks.ts";
 import { DONE } from "../exit-status.ts";
 import { rangeOf, selectorOf } from "../requests.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireFilter, wireRepository } from "../wiring.ts";
+import { wireFilter, wireRepository } from "../wiring/repository.ts";
 
 /** Lines are written together up to this many characters. */
 const TOGETHER = 64 * 1024;

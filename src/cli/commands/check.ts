@@ -5,7 +5,7 @@ import { checkStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
 import { listSettings } from "../settings-listing.ts";
 import { formatTable, visible } from "../terminal-text.ts";
-import { wireCheck } from "../wiring.ts";
+import { wireCheck } from "../wiring/broker.ts";
 
 export const check: RunCommand = async (session) => {
   if (session.settings.printSettings) return printSettings(session);

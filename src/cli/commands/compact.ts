@@ -6,7 +6,7 @@ import { openProgress } from "../open-progress.ts";
 import { compactJson, compactLines } from "../render-compact.ts";
 import { compactRequest } from "../requests.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireCompact } from "../wiring.ts";
+import { wireCompact } from "../wiring/writing.ts";
 
 export const compact: RunCommand = async (session) => {
   const { settings, output } = session;

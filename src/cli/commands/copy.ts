@@ -7,7 +7,7 @@ import { copyComplaints, copyJson, copyLines } from "../render-copy.ts";
 import { copyRequest } from "../requests.ts";
 import { copyStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireCopy } from "../wiring.ts";
+import { wireCopy } from "../wiring/repository.ts";
 
 export const copy: RunCommand = async (session) => {
   const { output } = session;

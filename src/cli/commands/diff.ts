@@ -4,7 +4,7 @@ import { Fallbacks } from "../fallbacks.ts";
 import { diffJson, diffLines } from "../render-diff.ts";
 import { selectorOf } from "../requests.ts";
 import type { RunCommand } from "../session.ts";
-import { wireRepository } from "../wiring.ts";
+import { wireRepository } from "../wiring/repository.ts";
 
 /** That two backups differ is no failure. */
 export const diff: RunCommand = async (session) => {

@@ -8,7 +8,7 @@ import { drillComplaints, drillJson, drillLines } from "../render-drill.ts";
 import { drillRequest } from "../requests.ts";
 import { drillStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireDrill } from "../wiring.ts";
+import { wireDrill } from "../wiring/restore.ts";
 
 export const drill: RunCommand = async (session) => {
   const { output } = session;

@@ -2,7 +2,7 @@ import { list as listBackups } from "../../usecases/list.ts";
 import { listingJson, listingLines } from "../render-listing.ts";
 import { listStatus } from "../result-status.ts";
 import type { RunCommand } from "../session.ts";
-import { wireStores } from "../wiring.ts";
+import { wireStores } from "../wiring/targets.ts";
 
 export const list: RunCommand = async ({ settings, output, signal }) => {
   const [store] = await wireStores(settings.target);

@@ -2,7 +2,7 @@ import { mark as markBackup } from "../../usecases/mark.ts";
 import { DONE } from "../exit-status.ts";
 import { markJson, markLines } from "../render-mark.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireStores } from "../wiring.ts";
+import { wireStores } from "../wiring/targets.ts";
 
 export const mark: RunCommand = async (session) => setMark(session, true);
 

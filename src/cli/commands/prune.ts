@@ -6,7 +6,7 @@ import { showPrune } from "../prune-progress.ts";
 import { pruneJson, pruneLines } from "../render-prune.ts";
 import { pruneRequest } from "../requests.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wirePrune } from "../wiring.ts";
+import { wirePrune } from "../wiring/repository.ts";
 
 /** Each target by itself, in order: what is at one does not depend on what is at another. */
 export const prune: RunCommand = async (session) => {

@@ -9,7 +9,8 @@ import { restoreCommand } from "../requests.ts";
 import { showRestore } from "../restore-progress.ts";
 import { restoreStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
-import { wireFilter, wireRestore } from "../wiring.ts";
+import { wireFilter } from "../wiring/repository.ts";
+import { wireRestore } from "../wiring/restore.ts";
 
 export const restore: RunCommand = async (session) => {
   const { output, settings } = session;

@@ -3,7 +3,7 @@ import { DONE } from "../exit-status.ts";
 import { Fallbacks } from "../fallbacks.ts";
 import { backupDetails, backupDetailsJson } from "../render-repository.ts";
 import type { RunCommand } from "../session.ts";
-import { wireCopies } from "../wiring.ts";
+import { wireCopies } from "../wiring/targets.ts";
 
 export const show: RunCommand = async ({ settings, output, signal, argument }) => {
   const fallbacks = new Fallbacks();

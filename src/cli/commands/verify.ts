@@ -6,7 +6,7 @@ import { verifyLevel } from "../requests.ts";
 import { verifyStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
 import { showVerify } from "../verify-progress.ts";
-import { wireRepository } from "../wiring.ts";
+import { wireRepository } from "../wiring/repository.ts";
 
 /** Every target is looked at: a copy nobody verified is no copy. */
 export const verify: RunCommand = async (session) => {

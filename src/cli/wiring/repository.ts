@@ -1,0 +1,54 @@
+import { randomUUID } from "node:crypto";
+import type { MessageFilter } from "../../ports/message-filter.ts";
+import type { SegmentCodec } from "../../ports/segment-codec.ts";
+import type { Store } from "../../ports/store.ts";
+import type { CopyDeps, CopyEvent } from "../../usecases/copy-types.ts";
+import type { PruneDeps, PruneEvent } from "../../usecases/prune-removal.ts";
+import type { Session } from "../session.ts";
+import { wireRun } from "./run.ts";
+import { wireCopies, wireStores, type OnFallback } from "./targets.ts";
+
+export interface WiredRepository extends AsyncDisposable {
+  readonly store: Store;
+  readonly codec: SegmentCodec;
+}
+
+/** To read from the first target, and what that has not whole from the next one that has. */
+export async function wireRepository(
+  session: Session,
+  targets: readonly string[],
+  onFallback: OnFallback,
+): Promise<WiredRepository> {
+  const [store, { threadedCodec }] = await Promise.all([
+    wireCopies(targets, onFallback),
+    import("../../adapters/codec/threaded-codec.ts"),
+  ]);
+  const codec = threadedCodec({ level: session.settings.compressionLevel });
+  return {
+    store,
+    codec,
+    [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
+  };
+}
+
+/** The first target to read from, the others to write to. */
+export async function wireCopy(
+  targets: readonly string[],
+  report: (event: CopyEvent) => void,
+): Promise<CopyDeps> {
+  const [[source, ...destinations], run] = await Promise.all([wireStores(targets), wireRun()]);
+  return { source, destinations, newRepositoryId: randomUUID, ...run, report };
+}
+
+/** One target, to remove from. */
+export async function wirePrune(target: string, report: (event: PruneEvent) => void): Promise<PruneDeps> {
+  const [[store], run] = await Promise.all([wireStores([target]), wireRun()]);
+  return { store, ...run, report };
+}
+
+/** What `--where` says; null: nothing. Throws USAGE. */
+export async function wireFilter({ settings: { where } }: Session): Promise<MessageFilter | null> {
+  if (where === null) return null;
+  const { celFilter } = await import("../../adapters/expression/cel-filter.ts");
+  return celFilter(where);
+}

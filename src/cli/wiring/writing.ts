@@ -1,0 +1,58 @@
+import { randomUUID } from "node:crypto";
+import type { BackupDeps, BackupEvent } from "../../usecases/backup-types.ts";
+import type { CompactDeps, CompactEvent } from "../../usecases/compact-types.ts";
+import type { Session } from "../session.ts";
+import { spoolPlace } from "../spool-place.ts";
+import { wireBroker, type Wired } from "./broker.ts";
+import { wireRun } from "./run.ts";
+import { wireStores } from "./targets.ts";
+
+export async function wireBackup(
+  session: Session,
+  report: (event: BackupEvent) => void,
+): Promise<Wired<BackupDeps>> {
+  const broker = await wireBroker(session);
+  const writing = await wireWriting(session);
+  return {
+    access: broker.access,
+    deps: { ...writing, directory: broker.directory, reader: broker.reader, report },
+    [Symbol.asyncDispose]: async () => {
+      broker[Symbol.dispose]();
+      await writing.codec[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export interface WiredCompact extends AsyncDisposable {
+  readonly deps: CompactDeps;
+}
+
+export async function wireCompact(
+  session: Session,
+  report: (event: CompactEvent) => void,
+): Promise<WiredCompact> {
+  const writing = await wireWriting(session);
+  return {
+    deps: { ...writing, report },
+    [Symbol.asyncDispose]: async () => writing.codec[Symbol.asyncDispose](),
+  };
+}
+
+/** What it takes to put a backup to targets. */
+async function wireWriting({ settings }: Session) {
+  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, run, stores] = await Promise.all([
+    import("../../adapters/archive/local-spool.ts"),
+    import("../../adapters/codec/threaded-codec.ts"),
+    wireRun(),
+    wireStores(settings.target),
+  ]);
+  const { directory, ...options } = spoolPlace(settings);
+  await sweepDeadSpools(directory, options);
+  return {
+    stores,
+    openSpool: () => localSpool(directory, options),
+    codec: threadedCodec({ level: settings.compressionLevel }),
+    newRepositoryId: () => randomUUID(),
+    ...run,
+  };
+}
