@@ -45,6 +45,7 @@ export const DEFAULT_HINTS: Readonly<Record<ErrorCode, string>> = {
   ARCHIVE_DAMAGED: VERIFY,
   METRICS_FAILED: "Look at --metrics-file; what the run did stands.",
   LEASE_HELD: "Wait until the other run has ended.",
+  KEY_WRONG: "Give the identity or the passphrase of the backup: --identity-file or --passphrase-file.",
   INTERRUPTED: "Nothing is left half done: run the same command again.",
   INTERNAL: "This is a mistake in mqbackup: run it again with --verbose and report what it prints.",
 };

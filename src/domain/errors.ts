@@ -35,6 +35,7 @@ export type ErrorCode =
   | "MANIFEST_DAMAGED"
   | "ARCHIVE_DAMAGED"
   | "LEASE_HELD"
+  | "KEY_WRONG"
   | "METRICS_FAILED"
   | "INTERRUPTED"
   | "INTERNAL";

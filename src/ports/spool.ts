@@ -4,6 +4,8 @@ import type { ObjectBody } from "./store.ts";
 /** A finished local file, ready to be put to targets. `release` removes it from the spool. */
 export interface SpooledFile extends VolumeEntry {
   readonly body: ObjectBody;
+  /** What was appended, where the file stores it in another form. */
+  readonly plain?: Pick<VolumeEntry, "bytes" | "sha256">;
   release(): Promise<void>;
 }
 

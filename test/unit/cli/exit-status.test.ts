@@ -40,6 +40,7 @@ const CONTRACT: Readonly<Record<ErrorCode, number>> = {
   MANIFEST_DAMAGED: 20,
   ARCHIVE_DAMAGED: 20,
   LEASE_HELD: 11,
+  KEY_WRONG: 12,
   METRICS_FAILED: 3,
   INTERRUPTED: 130,
   INTERNAL: 1,
