@@ -24,6 +24,8 @@ export default defineConfig({
   test: {
     env,
     retry: 0,
+    // Tests wait for brokers more than they work: two files at once, also on two cores.
+    maxWorkers: 2,
     // No test asserts a time; a busy machine must not fail one either.
     testTimeout: 60_000,
     restoreMocks: true,
