@@ -50,6 +50,13 @@ export const BACKUP_SETTINGS = {
     group: "Target",
     commands: WRITING,
   },
+  uploadRate: {
+    kind: "text",
+    value: "rate",
+    help: "send at most so many bytes a second (20MiB) to each target",
+    group: "Target",
+    commands: [...WRITING, "copy"],
+  },
   volumeSize: {
     kind: "text",
     value: "size",

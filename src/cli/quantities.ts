@@ -61,15 +61,26 @@ export function parseSizeOrPercent(text: string): { readonly bytes: number } | {
   return text.includes("%") ? { part: parsePercent(text) } : { bytes: parseSize(text) };
 }
 
+/** "20MiB", "20MiB/s" or plain bytes a second. */
+export function parseByteRate(text: string): number {
+  const amount = bytesOrZero(withoutSeconds(text));
+  if (amount > 0) return amount;
+  throw new RangeError(`${JSON.stringify(text)} is not a rate such as 20MiB (bytes a second)`);
+}
+
 /** "5000" messages or "20MiB" bytes a second; "/s" may follow either. */
 export function parseRate(text: string): { readonly per: "messages" | "bytes"; readonly amount: number } {
-  const rate = text.trim().replace(/\s*\/\s*s(ec(ond)?)?$/i, "");
+  const rate = withoutSeconds(text);
   const [, messages] = /^(\d+(?:\.\d+)?)\s*(?:messages|msgs?)?$/i.exec(rate) ?? [];
   const amount = messages === undefined ? bytesOrZero(rate) : Number(messages);
   if (amount > 0) return { per: messages === undefined ? "bytes" : "messages", amount };
   throw new RangeError(
     `${JSON.stringify(text)} is not a rate such as 5000 (messages a second) or 20MiB (bytes a second)`,
   );
+}
+
+function withoutSeconds(text: string): string {
+  return text.trim().replace(/\s*\/\s*s(ec(ond)?)?$/i, "");
 }
 
 function bytesOrZero(text: string): number {

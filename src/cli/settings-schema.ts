@@ -7,6 +7,7 @@ import { ACCEPTABLE } from "../domain/restore-request.ts";
 import { compileQueuePattern } from "../domain/queue-pattern.ts";
 import { BackupError } from "../domain/errors.ts";
 import {
+  parseByteRate,
   parseDuration,
   parsePercent,
   parseRate,
@@ -64,6 +65,11 @@ const SHAPE = {
   breakLease: switched,
   spoolDir: optionalText,
   volumeSize: z.string().transform(checked((size) => atLeast(parseSize(size), 1 << 20, "1MiB"))),
+  uploadRate: z
+    .string()
+    .transform(checked((rate) => atLeast(parseByteRate(rate), 1024, "1KiB a second")))
+    .nullable()
+    .default(null),
   compressionLevel: z.string().transform(checked((level) => parseWhole(level, 1, 19))),
   base: optionalText,
   requireBase: switched,

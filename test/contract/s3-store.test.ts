@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { s3Store } from "../../src/adapters/store/s3-store.ts";
+import { s3Store, type S3StoreOptions } from "../../src/adapters/store/s3-store.ts";
+import { UploadRate } from "../../src/adapters/store/upload-rate.ts";
+import { sleep } from "../../src/cli/wiring/run.ts";
 import { parseS3Location } from "../../src/domain/s3-location.ts";
+import { jumpingClock } from "../fakes/jumping-clock.ts";
 import { startS3Service, type S3Fault, type S3Service } from "../fakes/s3-service.ts";
 import { body, keysOf, read, storeContract, type OpenStore } from "./store-suite.ts";
 
@@ -20,6 +23,11 @@ const BROKEN: S3Fault = { answer: 500, code: "InternalError" };
 storeContract("S3 store at a service in memory", async () => {
   const service = await startS3Service();
   return storeAt(service);
+});
+
+storeContract("S3 store at an upload rate", async () => {
+  const service = await startS3Service();
+  return storeAt(service, { uploadRate: new UploadRate(200e6, { now: () => performance.now(), sleep }) });
 });
 
 test.each([
@@ -160,7 +168,26 @@ test("no more than a few parts of a large object are in memory, whatever its siz
   expect(most).toBeLessThanOrEqual(5 * 8 * 1024 * 1024);
 });
 
-function storeAt(service: S3Service): OpenStore {
-  const store = s3Store(parseS3Location(`s3://bucket/p?endpoint=${service.endpoint}&pathStyle=true`));
+test("an upload rate holds for all parts on their way together, and for what goes again", async () => {
+  await using service = await startS3Service();
+  const clock = jumpingClock();
+  const store = storeAt(service, { uploadRate: new UploadRate(1e6, clock) });
+  await store.put("big", body(BIG, 1_000_000));
+  expect((await read(store, "big")).equals(BIG)).toBe(true);
+  const seconds = clock.now() / 1000;
+  expect(seconds).toBeGreaterThan(19.8);
+  expect(seconds).toBeLessThan(20.1);
+  service.fail(/partNumber/, SLOW);
+  await store.put("again", body(BIG, 1_000_000));
+  expect((await read(store, "again")).equals(BIG)).toBe(true);
+  expect(service.unused()).toBe(0);
+  const more = clock.now() / 1000 - seconds;
+  // One of two parts of 8 MiB, or the last one.
+  expect(Math.min(Math.abs(more - 20 - 8.39), Math.abs(more - 20 - 3.22))).toBeLessThan(0.2);
+});
+
+function storeAt(service: S3Service, options: S3StoreOptions = {}): OpenStore {
+  const where = parseS3Location(`s3://bucket/p?endpoint=${service.endpoint}&pathStyle=true`);
+  const store = s3Store(where, options);
   return { ...store, [Symbol.asyncDispose]: async () => service[Symbol.asyncDispose]() };
 }

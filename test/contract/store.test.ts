@@ -1,4 +1,8 @@
 import { fileStore } from "../../src/adapters/store/file-store.ts";
+import { UploadRate } from "../../src/adapters/store/upload-rate.ts";
+import { withCopies } from "../../src/adapters/store/with-copies.ts";
+import { withUploadRate } from "../../src/adapters/store/with-upload-rate.ts";
+import { sleep } from "../../src/cli/wiring/run.ts";
 import { failing } from "../fakes/failing.ts";
 import { memoryStore } from "../fakes/memory-store.ts";
 import { tempDirectory } from "../lab/temp.ts";
@@ -16,5 +20,15 @@ storeContract("memory store", async () => ({ ...memoryStore(), [Symbol.asyncDisp
 
 storeContract("failing store with an empty script", async () => ({
   ...failing(memoryStore(), []),
+  [Symbol.asyncDispose]: async () => {},
+}));
+
+storeContract("store at an upload rate", async () => ({
+  ...withUploadRate(memoryStore(), new UploadRate(200e6, { now: () => performance.now(), sleep })),
+  [Symbol.asyncDispose]: async () => {},
+}));
+
+storeContract("store read together with another copy", async () => ({
+  ...withCopies([memoryStore(), memoryStore()], () => undefined),
   [Symbol.asyncDispose]: async () => {},
 }));

@@ -1,6 +1,8 @@
 import process from "node:process";
 import { S3Client } from "@aws-sdk/client-s3";
 import type { S3Location } from "../../domain/s3-location.ts";
+import { keepToRate } from "./s3-upload-rate.ts";
+import type { UploadRate } from "./upload-rate.ts";
 
 /** A bucket, and how it is talked to. */
 export interface S3Bucket {
@@ -20,7 +22,7 @@ const CONNECTIONS = 64;
 const SOME_REGION = "us-east-1";
 
 /** Credentials and whatever the target leaves open come from where the AWS SDK looks: environment, shared files, the machine's role. */
-export function s3Bucket(location: S3Location): S3Bucket {
+export function s3Bucket(location: S3Location, uploadRate: UploadRate | null): S3Bucket {
   const { endpoint, profile, pathStyle } = location;
   // What runs on which Node.js is for mqbackup to say; otherwise the SDK prints it to everyone's standard error.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
@@ -43,6 +45,7 @@ export function s3Bucket(location: S3Location): S3Bucket {
     },
     logger: SILENT,
   });
+  if (uploadRate !== null) keepToRate(client, uploadRate);
   return { client, location };
 }
 

@@ -12,6 +12,7 @@ import { isObjectMissing, s3Error } from "./s3-errors.ts";
 import type { S3Location } from "../../domain/s3-location.ts";
 import { dropUnfinished } from "./s3-unfinished.ts";
 import { upload } from "./s3-upload.ts";
+import type { UploadRate } from "./upload-rate.ts";
 
 /** No upload takes so long, and whoever began it is gone. */
 const UNFINISHED_MS = 24 * 60 * 60 * 1000;
@@ -22,6 +23,8 @@ const TRIAL_BYTES = 64 * 1024;
 export interface S3StoreOptions {
   /** Unfinished uploads older than this are dropped before the first put. */
   readonly unfinishedMs?: number;
+  /** Of all that is sent; absent: as fast as it goes. */
+  readonly uploadRate?: UploadRate | null;
 }
 
 /**
@@ -29,8 +32,9 @@ export interface S3StoreOptions {
  * The first put with `ifAbsent` is done twice: a store that lets the second through does not honour conditions, and two runs could
  * overwrite each other (TARGET_REFUSED).
  */
-export function s3Store(location: S3Location, { unfinishedMs = UNFINISHED_MS }: S3StoreOptions = {}): Store {
-  const bucket = s3Bucket(location);
+export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {}): Store {
+  const { unfinishedMs = UNFINISHED_MS, uploadRate = null } = storeOptions;
+  const bucket = s3Bucket(location, uploadRate);
   const { client } = bucket;
   const where = location.text;
   let swept: Promise<void> | null = null;

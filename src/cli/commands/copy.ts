@@ -28,8 +28,8 @@ export const copy: RunCommand = async (session) => {
 };
 
 async function copyAll(session: Session): Promise<CopyResult> {
-  const { settings, output, signal } = session;
+  const { output, signal } = session;
   using progress = await openProgress(output, { unit: "bytes", parallel: 1 }, signal);
-  const deps = await wireCopy(settings.target, showCopy(progress));
+  const deps = await wireCopy(session, showCopy(progress));
   return await copyBackups(deps, copyRequest(session), signal);
 }

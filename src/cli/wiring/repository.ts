@@ -33,10 +33,10 @@ export async function wireRepository(
 
 /** The first target to read from, the others to write to. */
 export async function wireCopy(
-  targets: readonly string[],
+  { settings: { target, uploadRate } }: Session,
   report: (event: CopyEvent) => void,
 ): Promise<CopyDeps> {
-  const [[source, ...destinations], run] = await Promise.all([wireStores(targets), wireRun()]);
+  const [[source, ...destinations], run] = await Promise.all([wireStores(target, uploadRate), wireRun()]);
   return { source, destinations, newRepositoryId: randomUUID, ...run, report };
 }
 

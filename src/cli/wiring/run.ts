@@ -10,11 +10,11 @@ export async function wireRun() {
   };
 }
 
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
+export async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
-    await delay(ms, undefined, { signal });
+    await delay(ms, undefined, { ...(signal && { signal }) });
   } catch (error) {
-    signal.throwIfAborted();
+    signal?.throwIfAborted();
     throw error;
   }
 }

@@ -1,12 +1,18 @@
+import type { UploadRate } from "../../adapters/store/upload-rate.ts";
 import { isS3Target, parseS3Location } from "../../domain/s3-location.ts";
 import type { Fallback, Store } from "../../ports/store.ts";
+import { sleep } from "./run.ts";
 
 export type OnFallback = (fallback: Fallback) => void;
 
-/** Targets alone: their documents, no messages. */
-export async function wireStores(targets: readonly string[]): Promise<readonly [Store, ...Store[]]> {
+/** `uploadRate`: bytes a second to each of them; null: as fast as it goes. */
+export async function wireStores(
+  targets: readonly string[],
+  uploadRate: number | null = null,
+): Promise<readonly [Store, ...Store[]]> {
   const [first = ".", ...others] = targets;
-  return [await openStore(first), ...(await Promise.all(others.map(openStore)))];
+  const open = async (target: string): Promise<Store> => openStore(target, uploadRate);
+  return [await open(first), ...(await Promise.all(others.map(open)))];
 }
 
 /** The same without what opens archives: for documents. */
@@ -16,11 +22,20 @@ export async function wireCopies(targets: readonly string[], onFallback: OnFallb
 }
 
 /** By what the target's URL begins with; the S3 client is loaded for those who use it. */
-async function openStore(target: string): Promise<Store> {
+async function openStore(target: string, bytesPerSecond: number | null): Promise<Store> {
+  const uploadRate = bytesPerSecond === null ? null : await rateOf(bytesPerSecond);
   if (isS3Target(target)) {
     const { s3Store } = await import("../../adapters/store/s3-store.ts");
-    return s3Store(parseS3Location(target));
+    return s3Store(parseS3Location(target), { uploadRate });
   }
   const { fileStore } = await import("../../adapters/store/file-store.ts");
-  return fileStore(target);
+  const store = fileStore(target);
+  if (uploadRate === null) return store;
+  const { withUploadRate } = await import("../../adapters/store/with-upload-rate.ts");
+  return withUploadRate(store, uploadRate);
+}
+
+async function rateOf(bytesPerSecond: number): Promise<UploadRate> {
+  const { UploadRate: Rate } = await import("../../adapters/store/upload-rate.ts");
+  return new Rate(bytesPerSecond, { now: () => performance.now(), sleep });
 }

@@ -44,7 +44,7 @@ async function wireWriting({ settings }: Session) {
     import("../../adapters/archive/local-spool.ts"),
     import("../../adapters/codec/threaded-codec.ts"),
     wireRun(),
-    wireStores(settings.target),
+    wireStores(settings.target, settings.uploadRate),
   ]);
   const { directory, ...options } = spoolPlace(settings);
   await sweepDeadSpools(directory, options);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import {
+  parseByteRate,
   parseDuration,
   parsePercent,
   parseRate,
@@ -60,6 +61,18 @@ it.each([
 
 it.each(["0", "fast", "", "/s", "-3"])("refuses rate %j", (text) =>
   expect(() => parseRate(text)).toThrow(/is not a rate/),
+);
+
+it.each([
+  ["20MiB", 20 << 20],
+  ["20MiB/s", 20 << 20],
+  ["2MB / second", 2e6],
+  ["65536", 65_536],
+])("takes %s as bytes a second", (text, rate) => expect(parseByteRate(text)).toBe(rate));
+
+it.each(["0", "0MiB/s", "fast", "", "/s", "-3", "5 messages", "1MiB/m"])(
+  "refuses %j as bytes a second",
+  (text) => expect(() => parseByteRate(text)).toThrow(/is not a rate such as 20MiB/),
 );
 
 it("takes whole numbers within bounds", () => {
