@@ -3,7 +3,10 @@ import { visible } from "./terminal-text.ts";
 import { formatBytes } from "./units.ts";
 
 /** What every command that makes a backup tells of it. */
-export type ArchiveEvent = Extract<BackupEvent, { kind: "begun" | "volume-shipped" | "committed" }>;
+export type ArchiveEvent = Extract<
+  BackupEvent,
+  { kind: "begun" | "volume-shipped" | "spool-full" | "committed" }
+>;
 
 export function archiveText(event: ArchiveEvent): string {
   switch (event.kind) {
@@ -11,6 +14,8 @@ export function archiveText(event: ArchiveEvent): string {
       return `backup ${event.id} begun`;
     case "volume-shipped":
       return `${event.name} shipped, ${formatBytes(event.bytes)}`;
+    case "spool-full":
+      return `waiting for the targets: ${formatBytes(event.bytes)} of volumes wait for them in the spool`;
     case "committed":
       return `backup ${event.id} committed to ${visible(event.location)}`;
   }
@@ -22,6 +27,8 @@ export function archiveJson(event: ArchiveEvent): Readonly<Record<string, unknow
       return { event: event.kind, id: event.id };
     case "volume-shipped":
       return { event: event.kind, volume: event.name, bytes: event.bytes };
+    case "spool-full":
+      return { event: event.kind, bytes: event.bytes };
     case "committed":
       return { event: event.kind, id: event.id, target: event.location };
   }

@@ -43,6 +43,7 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
         break;
       case "begun":
       case "volume-shipped":
+      case "spool-full":
       case "committed":
         verbose(archiveText(event));
         break;
@@ -88,6 +89,7 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
     }
     case "begun":
     case "volume-shipped":
+    case "spool-full":
     case "committed":
       return archiveJson(event);
     case "queue-drained": {

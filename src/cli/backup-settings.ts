@@ -50,6 +50,13 @@ export const BACKUP_SETTINGS = {
     group: "Target",
     commands: WRITING,
   },
+  spoolMax: {
+    kind: "text",
+    value: "size",
+    help: "how much of volumes may wait there for slow targets, the one being written with them; beyond that reading waits (default: what its disk has, but for a twentieth or 4 GiB; in memory three volumes)",
+    group: "Target",
+    commands: WRITING,
+  },
   uploadRate: {
     kind: "text",
     value: "rate",

@@ -37,6 +37,7 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
       }
       case "begun":
       case "volume-shipped":
+      case "spool-full":
       case "committed":
         verbose(archiveText(event));
         break;
@@ -57,6 +58,7 @@ function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
     }
     case "begun":
     case "volume-shipped":
+    case "spool-full":
     case "committed":
       return archiveJson(event);
   }

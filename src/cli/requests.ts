@@ -48,6 +48,7 @@ export function backupRequest(
     maxHoldMs: settings.maxHold,
     rate: settings.rate,
     volumeBytes: settings.volumeSize,
+    spoolMaxBytes: settings.spoolMax,
     segmentBytes: SEGMENT_BYTES,
     dryRun: settings.dryRun,
     tool,
@@ -151,6 +152,7 @@ export function compactRequest({ settings, argument, tool }: Session): CompactRe
   return {
     backup: argument ?? "latest",
     volumeBytes: settings.volumeSize,
+    spoolMaxBytes: settings.spoolMax,
     segmentBytes: SEGMENT_BYTES,
     dryRun: settings.dryRun,
     breakLease: settings.breakLease,

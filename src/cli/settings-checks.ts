@@ -4,6 +4,7 @@ import { BackupError } from "../domain/errors.ts";
 import type { RawSettings } from "./raw-settings.ts";
 import { retentionPolicy } from "./requests.ts";
 import type { CommandName } from "./setting-entry.ts";
+import { formatBytes } from "./units.ts";
 import { flagOf, settingEntry, variableOf, type SettingKey } from "./setting-table.ts";
 import type { Settings } from "./settings-schema.ts";
 
@@ -15,6 +16,7 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   if (settingEntry("url").commands.includes(command)) checkBroker(settings, raw);
   if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
   if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
+  if (settingEntry("spoolMax").commands.includes(command)) checkSpool(settings, raw);
   if (command === "verify") checkLevel(settings, raw);
   if (command === "drill") checkDrill(settings);
   if (command === "prune" && isEmptyPolicy(retentionPolicy(settings))) {
@@ -131,6 +133,14 @@ function checkReplay(settings: Settings, raw: RawSettings): void {
   throw invalid(
     `${said("toOrigin")} and ${other} contradict each other`,
     "With --to-origin each message goes to the exchange it once came from, and into no queue by name.",
+  );
+}
+
+function checkSpool({ spoolMax, volumeSize }: Settings, raw: RawSettings): void {
+  if (spoolMax === null || spoolMax >= volumeSize) return;
+  throw invalid(
+    `${raw.get("spoolMax")?.origin} allows less than one volume, which may have ${formatBytes(volumeSize)}`,
+    "Allow more, or make volumes smaller with --volume-size.",
   );
 }
 

@@ -64,6 +64,7 @@ const SHAPE = {
     .default(null),
   breakLease: switched,
   spoolDir: optionalText,
+  spoolMax: z.string().transform(checked(parseSize)).nullable().default(null),
   volumeSize: z.string().transform(checked((size) => atLeast(parseSize(size), 1 << 20, "1MiB"))),
   uploadRate: z
     .string()

@@ -1,4 +1,5 @@
 import type { FrameRange, VolumeEntry } from "../domain/manifest.ts";
+import type { SpoolDisk } from "../domain/spool-limit.ts";
 import type { ObjectBody } from "./store.ts";
 
 /** A finished local file, ready to be put to targets. `release` removes it from the spool. */
@@ -23,4 +24,6 @@ export interface SpoolFile {
 /** A private folder on the local disk where volumes are built. Disposing removes it with all that is in it. */
 export interface Spool extends AsyncDisposable {
   create(name: string): Promise<SpoolFile>;
+  /** As it is now; null: that cannot be told. */
+  disk(): Promise<SpoolDisk | null>;
 }

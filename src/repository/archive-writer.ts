@@ -14,9 +14,9 @@ export interface ArchiveWriterOptions {
   readonly volumeBytes: number;
   /** Unix time of the tar entries, seconds. */
   readonly modifiedAt: number;
-  /** At most so many finished volumes are with `onVolume`; nothing is written while one more is ready. */
-  readonly waitingVolumes: number;
-  /** Puts a finished volume to the targets. The writer releases the file afterwards. */
+  /** Resolves when the spool has room for another volume; nothing is written before. */
+  roomForVolume(): Promise<void>;
+  /** Takes a finished volume and releases it; others are written and finished meanwhile. */
   onVolume(file: SpooledFile): Promise<void>;
 }
 
@@ -51,6 +51,7 @@ export class ArchiveWriter implements AsyncDisposable {
   #open: OpenVolume | null = null;
   #lane: Promise<unknown> = Promise.resolve();
   #failure: { readonly error: unknown } | null = null;
+  #wakeUp: () => void = () => undefined;
 
   constructor(options: ArchiveWriterOptions) {
     this.#options = options;
@@ -105,7 +106,7 @@ export class ArchiveWriter implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#failure ??= { error: new Error("the archive writer is closed") };
+    this.#keep(new Error("the archive writer is closed"));
     await this.#settled();
     await Promise.allSettled(this.#deliveries);
   }
@@ -133,6 +134,9 @@ export class ArchiveWriter implements AsyncDisposable {
   }
 
   async #openVolume(): Promise<OpenVolume> {
+    const failed = new Promise<void>((resolve) => (this.#wakeUp = resolve));
+    await Promise.race([this.#options.roomForVolume(), failed]);
+    this.#throwFailure();
     this.#started += 1;
     return { number: this.#started, file: await this.#options.spool.create(volumeName(this.#started)) };
   }
@@ -143,8 +147,6 @@ export class ArchiveWriter implements AsyncDisposable {
     this.#open = null;
     const finished = await endArchive(file);
     this.#volumes.push({ name: finished.name, bytes: finished.bytes, sha256: finished.sha256 });
-    while (this.#deliveries.size >= this.#options.waitingVolumes) await Promise.race(this.#deliveries);
-    this.#throwFailure();
     const delivery: Promise<void> = this.#deliver(finished).finally(() => this.#deliveries.delete(delivery));
     this.#deliveries.add(delivery);
   }
@@ -153,9 +155,8 @@ export class ArchiveWriter implements AsyncDisposable {
   async #deliver(file: SpooledFile): Promise<void> {
     try {
       await this.#options.onVolume(file);
-      await file.release();
     } catch (error) {
-      this.#failure ??= { error };
+      this.#keep(error);
     }
   }
 
@@ -185,8 +186,14 @@ export class ArchiveWriter implements AsyncDisposable {
   }
 
   #fail(error: unknown): never {
+    throw this.#keep(error).error;
+  }
+
+  /** The first failure counts. */
+  #keep(error: unknown): { readonly error: unknown } {
     this.#failure ??= { error };
-    throw this.#failure.error;
+    this.#wakeUp();
+    return this.#failure;
   }
 
   #throwFailure(): void {

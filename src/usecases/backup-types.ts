@@ -9,6 +9,7 @@ import type { Spool } from "../ports/spool.ts";
 import type { Runs } from "../ports/runs.ts";
 import type { Store } from "../ports/store.ts";
 import type { LeaseEvent } from "./held-lease.ts";
+import type { ShippingEvent } from "./new-archive.ts";
 import type { SurveyRequest } from "./survey.ts";
 
 export interface BackupDeps {
@@ -41,6 +42,8 @@ export interface BackupRequest extends SurveyRequest {
   readonly maxHoldMs: number;
   readonly rate: Rate | null;
   readonly volumeBytes: number;
+  /** See `NewArchiveOptions`. */
+  readonly spoolMaxBytes: number | null;
   /** Of a segment before compression. */
   readonly segmentBytes: number;
   readonly dryRun: boolean;
@@ -98,6 +101,6 @@ export type BackupEvent =
       readonly bodyBytes: number;
     }
   | { readonly kind: "queue-finished"; readonly entry: QueueEntry }
-  | { readonly kind: "volume-shipped"; readonly name: string; readonly bytes: number }
+  | ShippingEvent
   | { readonly kind: "committed"; readonly id: string; readonly location: string }
   | { readonly kind: "queue-drained"; readonly removal: Removal };

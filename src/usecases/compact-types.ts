@@ -1,6 +1,7 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
+import type { ShippingEvent } from "./new-archive.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool } from "../ports/spool.ts";
@@ -20,6 +21,8 @@ export interface CompactRequest {
   /** An id, the beginning of one, or "latest": as the first target has it. */
   readonly backup: string;
   readonly volumeBytes: number;
+  /** See `NewArchiveOptions`. */
+  readonly spoolMaxBytes: number | null;
   /** Of a segment before compression. */
   readonly segmentBytes: number;
   readonly dryRun: boolean;
@@ -44,7 +47,7 @@ export type CompactEvent =
       readonly messages: number;
       readonly bodyBytes: number;
     }
-  | { readonly kind: "volume-shipped"; readonly name: string; readonly bytes: number }
+  | ShippingEvent
   | { readonly kind: "committed"; readonly id: BackupId; readonly location: string };
 
 /** What is read of one backup. */

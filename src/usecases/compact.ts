@@ -116,9 +116,9 @@ async function write(
     signal,
   );
   deps.report({ kind: "begun", id: targets.id });
-  const { volumeBytes } = request;
+  const { volumeBytes, spoolMaxBytes } = request;
   const modifiedAt = new Date(source.startedAt);
-  await using made = new NewArchive(deps, { targets, volumeBytes, modifiedAt, signal });
+  await using made = new NewArchive(deps, { targets, volumeBytes, spoolMaxBytes, modifiedAt, signal });
   const { archive, index } = made;
   const copied = await copyAll(deps, request, { catalog, source, archive, index, signal });
   const files = await made.finish();

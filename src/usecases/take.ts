@@ -64,10 +64,11 @@ export async function take(
     signal,
   );
   deps.report({ kind: "begun", id: targets.id });
-  const { volumeBytes } = request;
+  const { volumeBytes, spoolMaxBytes } = request;
   await using made = new NewArchive(deps, {
     targets,
     volumeBytes,
+    spoolMaxBytes,
     modifiedAt: startedAt,
     signal: run.signal,
   });
@@ -112,7 +113,7 @@ export async function take(
     );
     return {
       manifest,
-      warnings: unprotected(captured),
+      warnings: [...unprotected(captured), ...waited(made)],
       removals: request.drain ? await removeAll(deps, captured) : [],
       leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
     };
@@ -226,6 +227,13 @@ function sums(captured: readonly Captured[], files: readonly VolumeEntry[]) {
     lossRate: known === 0 ? 0 : lost / known,
     longestHoldMs: Math.max(0, ...entries.map((entry) => entry.holdMs ?? 0)),
   };
+}
+
+function waited({ waitedMs }: NewArchive): string[] {
+  if (waitedMs === 0) return [];
+  return [
+    `reading waited ${Math.ceil(waitedMs / 1000)} s for the targets, as the spool had no room for more; queues were held so much longer`,
+  ];
 }
 
 function unprotected(captured: readonly Captured[]): string[] {

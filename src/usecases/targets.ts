@@ -4,9 +4,13 @@ import type { Manifest } from "../domain/manifest.ts";
 import type { ObjectBody, Store } from "../ports/store.ts";
 import { backupKey, committedIds } from "../repository/backup-folder.ts";
 import { createCatalog, type Catalog, type ClaimRequest } from "../repository/catalog.ts";
+import { Lane } from "./lane.ts";
 
 /** Ids tried until one is free at every target. */
 const CLAIM_TRIES = 10;
+
+/** Files on their way to one target at once. */
+const PUTS_AT_ONCE = 2;
 
 /**
  * One backup at every target, in two phases: everything durable everywhere, then the manifests, in the order of the targets.
@@ -15,11 +19,13 @@ const CLAIM_TRIES = 10;
 export class Targets implements AsyncDisposable {
   readonly id: BackupId;
   readonly #catalogs: readonly [Catalog, ...Catalog[]];
+  readonly #lanes: readonly { readonly store: Store; readonly lane: Lane }[];
   #committed = 0;
 
   private constructor(id: BackupId, catalogs: readonly [Catalog, ...Catalog[]]) {
     this.id = id;
     this.#catalogs = catalogs;
+    this.#lanes = catalogs.map(({ store }) => ({ store, lane: new Lane(PUTS_AT_ONCE) }));
   }
 
   /** Opens or makes the repositories and takes one id at all of them. Throws TARGET_*, FORMAT_NEWER, MANIFEST_DAMAGED. */
@@ -49,10 +55,14 @@ export class Targets implements AsyncDisposable {
     });
   }
 
-  /** Durable at every target when it resolves. */
+  /** Durable at every target when it resolves. Each target takes files at its own pace. */
   async put(name: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
-    const puts = this.#catalogs.map(async ({ store }) =>
-      store.put(backupKey(this.id, name), body, { signal }),
+    const key = backupKey(this.id, name);
+    const puts = this.#lanes.map(async ({ store, lane }) =>
+      lane.run(async () => {
+        signal.throwIfAborted();
+        await store.put(key, body, { signal });
+      }),
     );
     const failed = (await Promise.allSettled(puts)).find((put) => put.status === "rejected");
     if (failed) throw failed.reason;

@@ -49,6 +49,7 @@ export function backupRequest(names: readonly string[], more: Partial<BackupRequ
     maxHoldMs: 60_000,
     rate: null,
     volumeBytes: 4096,
+    spoolMaxBytes: null,
     segmentBytes: 1024,
     dryRun: false,
     tool: { name: "mqbackup", version: "0.0.0" },

@@ -34,6 +34,7 @@ export function compactRequest(more: Partial<CompactRequest> = {}): CompactReque
   return {
     backup: "latest",
     volumeBytes: 900,
+    spoolMaxBytes: null,
     segmentBytes: 400,
     dryRun: false,
     breakLease: false,

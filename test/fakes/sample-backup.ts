@@ -101,7 +101,7 @@ async function writeFiles(
     codec,
     volumeBytes,
     modifiedAt,
-    waitingVolumes: 2,
+    roomForVolume: async () => undefined,
     onVolume: put,
   });
   const index = new IndexWriter({ spool, codec, modifiedAt, entryBytes });

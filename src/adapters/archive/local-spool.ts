@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream, type Stats } from "node:fs";
-import { lstat, mkdir, mkdtemp, open, rm, rmdir, type FileHandle } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, open, rm, rmdir, statfs, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { BackupError } from "../../domain/errors.ts";
+import type { SpoolDisk } from "../../domain/spool-limit.ts";
 import type { Spool, SpooledFile, SpoolFile } from "../../ports/spool.ts";
 import { errnoOf, fileError } from "../store/file-errors.ts";
 import { writeAll } from "../store/file-sync.ts";
@@ -32,6 +33,7 @@ export function localSpool(directory: string, options: LocalSpoolOptions = {}): 
       growing.add(file);
       return file;
     },
+    disk: async () => diskOf(directory),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...growing].map(async (file) => file.close()));
       if (folder === null) return;
@@ -54,6 +56,19 @@ export async function sweepDeadSpools(
     return await sweepDead(directory);
   } catch (error) {
     throw fileError(error, `remove what an earlier run left in ${directory}`);
+  }
+}
+
+/** File systems in memory, as Linux numbers them: tmpfs, ramfs. */
+const IN_MEMORY = [0x01021994, 0x858458f6];
+
+async function diskOf(directory: string): Promise<SpoolDisk | null> {
+  try {
+    const { type, bsize, blocks, bavail } = await statfs(directory);
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail, inMemory: IN_MEMORY.includes(type) };
+  } catch {
+    // Not known: there is a rule for that.
+    return null;
   }
 }
 

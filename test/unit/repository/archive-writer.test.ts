@@ -36,7 +36,7 @@ async function setting(options: Partial<ArchiveWriterOptions> = {}): Promise<Set
     codec,
     volumeBytes: 2000,
     modifiedAt: 1_795_000_000,
-    waitingVolumes: 2,
+    roomForVolume: async () => undefined,
     onVolume: async (file) => {
       volumes.set(file.name, await contentOf(file));
     },
@@ -151,37 +151,39 @@ test("nothing added, no volume", async () => {
   expect(at.volumes.size).toBe(0);
 });
 
-test("no more finished volumes wait than allowed: adding waits instead", async () => {
-  const waiting: (() => void)[] = [];
-  let most = 0;
-  let now = 0;
+test("without room for a volume adding waits; a failure meanwhile ends the waiting", async () => {
+  const full = new BackupError("TARGET_FULL", "no space left");
+  let give = (): void => undefined;
+  let asked = 0;
+  const shipping: ((error: Error) => void)[] = [];
   await using at = await setting({
     volumeBytes: 1,
-    waitingVolumes: 2,
-    onVolume: async () => {
-      now += 1;
-      most = Math.max(most, now);
-      await new Promise<void>((resolve) => waiting.push(resolve));
-      now -= 1;
+    roomForVolume: async () => {
+      asked += 1;
+      if (asked > 1) await new Promise<void>((resolve) => (give = resolve));
     },
+    onVolume: async () => new Promise<void>((_, reject) => shipping.push(reject)),
   });
-  const folder = queueFolder(1, "q");
   let stored = 0;
-  const adding = Array.from({ length: 6 }, async (_, number) => {
-    await at.archive.addRecords(folder, segmentOf(number));
+  const adding = Array.from({ length: 4 }, async (_, number) => {
+    await at.archive.addRecords(queueFolder(1, "q"), segmentOf(number));
     stored += 1;
   });
-  await expect.poll(() => waiting.length).toBe(2);
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  // The third is written; closing it, as the fourth needs, waits for one of the two.
-  expect(stored).toBe(3);
-  const finishing = Promise.all(adding).then(async () => at.archive.finish());
-  for (let taken = 0; taken < 6; taken += 1) {
-    await expect.poll(() => waiting.length).toBeGreaterThan(0);
-    waiting.shift()?.();
-  }
-  expect(await finishing).toHaveLength(6);
-  expect(most).toBe(2);
+  const outcomes = Promise.allSettled(adding);
+  await expect.poll(() => asked).toBe(2);
+  expect(stored).toBe(1);
+  give();
+  await expect.poll(() => asked).toBe(3);
+  expect(stored).toBe(2);
+  shipping[0]?.(full);
+  expect((await outcomes).map(({ status }) => status)).toEqual([
+    "fulfilled",
+    "fulfilled",
+    "rejected",
+    "rejected",
+  ]);
+  for (const fail of shipping) fail(full);
+  await expect(at.archive.finish()).rejects.toBe(full);
 });
 
 test("a volume that cannot be shipped fails everything after it, with its own error", async () => {

@@ -94,6 +94,15 @@ test("a released file is removed and may be released again", async () => {
   await expect(lstat(finished.body.file ?? "")).rejects.toMatchObject({ code: "ENOENT" });
 });
 
+test("what the disk has is told; of a spool that is nowhere nothing is known", async () => {
+  await using directory = await tempDirectory();
+  await using spool = localSpool(directory.path);
+  const disk = await spool.disk();
+  expect(disk?.totalBytes).toBeGreaterThan(0);
+  expect(disk?.freeBytes).toBeLessThanOrEqual(disk?.totalBytes ?? 0);
+  expect(await localSpool(directory.join("not/mounted")).disk()).toBe(null);
+});
+
 test("a target that is not there is not made up", async () => {
   await using directory = await tempDirectory();
   await using spool = localSpool(directory.join("not/mounted"));
