@@ -1,7 +1,7 @@
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupEvent } from "../usecases/backup-types.ts";
 import { archiveJson, archiveText } from "./archive-events.ts";
-import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
+import { leaseJson, leaseLine } from "./lease-events.ts";
 import type { Output } from "./output.ts";
 import type { Progress } from "./progress.ts";
 import { Throttle } from "./throttle.ts";
@@ -19,7 +19,8 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
       progress.event(eventJson(event));
     switch (event.kind) {
       case "lease-broken":
-        progress.line(leaseBrokenLine(event));
+      case "removal-refused":
+        progress.line(leaseLine(event));
         break;
       case "surveyed":
         progress.expect(
@@ -76,7 +77,8 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
   const { kind: name } = event;
   switch (event.kind) {
     case "lease-broken":
-      return leaseBrokenJson(event);
+    case "removal-refused":
+      return leaseJson(event);
     case "surveyed":
       return { event: name, queues: event.verdicts.length };
     case "queue-begun":

@@ -1,7 +1,7 @@
 import type { CompactEvent } from "../usecases/compact-types.ts";
 import { archiveJson, archiveText } from "./archive-events.ts";
 import { addressOf, keyOf } from "./backup-progress.ts";
-import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
+import { leaseJson, leaseLine } from "./lease-events.ts";
 import type { Output } from "./output.ts";
 import type { Progress } from "./progress.ts";
 import { visible } from "./terminal-text.ts";
@@ -20,7 +20,8 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
     }
     switch (event.kind) {
       case "lease-broken":
-        progress.line(leaseBrokenLine(event));
+      case "removal-refused":
+        progress.line(leaseLine(event));
         break;
       case "queue-begun":
         progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
@@ -48,7 +49,8 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
 function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
   switch (event.kind) {
     case "lease-broken":
-      return leaseBrokenJson(event);
+    case "removal-refused":
+      return leaseJson(event);
     case "queue-begun":
       return { event: event.kind, ...addressOf(event.queue), messages: event.messages };
     case "queue-progress":

@@ -1,5 +1,5 @@
 import type { CopyEvent, CopyOutcome } from "../usecases/copy-types.ts";
-import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
+import { leaseJson, leaseLine } from "./lease-events.ts";
 import type { Progress } from "./progress.ts";
 import { copyVerdict, outcomeJson } from "./render-copy.ts";
 import { visible } from "./terminal-text.ts";
@@ -12,8 +12,9 @@ export function showCopy(progress: Progress): (event: CopyEvent) => void {
   return (event) => {
     switch (event.kind) {
       case "lease-broken":
-        progress.event(leaseBrokenJson(event));
-        progress.line(leaseBrokenLine(event));
+      case "removal-refused":
+        progress.event(leaseJson(event));
+        progress.line(leaseLine(event));
         break;
       case "check-begun":
       case "copy-begun":

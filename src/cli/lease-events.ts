@@ -2,10 +2,21 @@ import type { LeaseEvent } from "../usecases/held-lease.ts";
 import { visible } from "./terminal-text.ts";
 
 /** For every command that takes a lease. */
-export function leaseBrokenLine({ location, holder }: LeaseEvent): string {
-  return `warning: ${visible(location)} was held by ${visible(holder)}: that lease is taken away`;
+export function leaseLine(event: LeaseEvent): string {
+  const where = visible(event.location);
+  switch (event.kind) {
+    case "lease-broken":
+      return `warning: ${where} was held by ${visible(event.holder)}: that lease is taken away`;
+    case "removal-refused":
+      return `warning: ${where} lets nothing be removed: small files that runs are done with stay, until a prune with more rights`;
+  }
 }
 
-export function leaseBrokenJson({ kind, location, holder }: LeaseEvent): Readonly<Record<string, unknown>> {
-  return { event: kind, place: location, holder };
+export function leaseJson(event: LeaseEvent): Readonly<Record<string, unknown>> {
+  switch (event.kind) {
+    case "lease-broken":
+      return { event: event.kind, place: event.location, holder: event.holder };
+    case "removal-refused":
+      return { event: event.kind, target: event.location };
+  }
 }

@@ -1,14 +1,14 @@
 import type { PruneEvent } from "../usecases/prune-removal.ts";
-import { leaseBrokenJson, leaseBrokenLine } from "./lease-events.ts";
+import { leaseJson, leaseLine } from "./lease-events.ts";
 import type { Progress } from "./progress.ts";
 import { formatBytes } from "./units.ts";
 
 /** Shows what is removed as it goes. */
 export function showPrune(progress: Progress): (event: PruneEvent) => void {
   return (event) => {
-    if (event.kind === "lease-broken") {
-      progress.event(leaseBrokenJson(event));
-      progress.line(leaseBrokenLine(event));
+    if (event.kind === "lease-broken" || event.kind === "removal-refused") {
+      progress.event(leaseJson(event));
+      progress.line(leaseLine(event));
       return;
     }
     const { kind, id, bytes } = event;

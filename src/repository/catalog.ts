@@ -23,6 +23,7 @@ import { fromAnyCopy } from "./copies.ts";
 import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
 import { OutlineScanner } from "./outline-scanner.ts";
+import { ifAllowed } from "./removal.ts";
 import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
 import { damaged, encodeDocument, MAX_DOCUMENT_BYTES } from "./sealed-document.ts";
 
@@ -168,7 +169,7 @@ export class Catalog {
       await this.store.delete(backupKey(id, BEGUN_NAME)).catch(() => undefined);
       throw error;
     }
-    await this.store.delete(backupKey(id, BEGUN_NAME), options);
+    await ifAllowed(async () => this.store.delete(backupKey(id, BEGUN_NAME), options));
     return false;
   }
 

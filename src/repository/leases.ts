@@ -7,6 +7,7 @@ import { FORMAT } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import { bytesBody, readObject } from "./objects.ts";
+import { ifAllowed } from "./removal.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
 
 /** Below it lie the leases on all sets. */
@@ -41,17 +42,30 @@ function folderOf(set: string): string {
   return leaseFolder(createHash("sha256").update(set).digest("hex").slice(0, 16), set);
 }
 
+type Part = "lease" | "renewal" | "release";
+
+/** Where below the folder of a set an object of a lease lies. */
+const PART_NAMES = { lease: ".json", renewal: ".renewed.json", release: ".released.json" } as const;
+
 /** What lies in the folder of a set. */
 interface Item {
   readonly id: string;
-  readonly renewal: boolean;
+  readonly part: Part;
   readonly key: string;
   readonly modifiedAt: Date;
 }
 
+/** Of which lease an object below `leases/` is, and what of it; null: other names are not ours to judge. */
+export function leasePart(key: string): { readonly lease: string; readonly part: Part } | null {
+  const [, lease, more] = /^(leases\/[^/]+\/[0-9a-z]+)(\.renewed|\.released)?\.json$/.exec(key) ?? [];
+  if (lease === undefined) return null;
+  return { lease, part: more === undefined ? "lease" : more === ".renewed" ? "renewal" : "release" };
+}
+
 /**
  * The leases on one set at one target. Each is an object put once and never written again: who finds his own removed knows that
- * it was taken from him. That it is renewed is told by a second object beside it, which means nothing without the first.
+ * it was taken from him. That it is renewed is told by a second object beside it, which means nothing without the first. Where
+ * nothing may be removed a third one says that it is given back, or taken away: with that beside it, a lease is as good as gone.
  */
 export class Leases {
   /** For people. */
@@ -73,50 +87,66 @@ export class Leases {
 
   async renew(id: string, expiresAt: Date, options: Abortable = {}): Promise<void> {
     const bytes = encodeDocument({ format: FORMAT, id, expiresAt });
-    await this.#store.put(this.#renewalKey(id), bytesBody(bytes), options);
+    await this.#store.put(this.#key(id, "renewal"), bytesBody(bytes), options);
   }
 
   /** When this lease was put, by the target's clock; null: it is not there. */
   async putAt(id: string, options: Abortable = {}): Promise<Date | null> {
     const items = await this.#items(options);
-    return items.find((item) => item.id === id && !item.renewal)?.modifiedAt ?? null;
+    return standingIn(items).find((item) => item.id === id)?.modifiedAt ?? null;
   }
 
   /** All but this one. Throws only what keeps it from listing: a lease that cannot be read is found as such. */
   async others(own: string, options: Abortable = {}): Promise<FoundLease[]> {
     const items = await this.#items(options);
     const found: FoundLease[] = [];
-    for (const item of items) {
-      if (item.renewal || item.id === own) continue;
-      const renewal = items.find((each) => each.renewal && each.id === item.id) ?? null;
+    for (const item of standingIn(items)) {
+      if (item.id === own) continue;
+      const renewal = items.find((each) => each.part === "renewal" && each.id === item.id) ?? null;
       const lease = await this.#read(item, renewal, options);
       if (lease !== null) found.push(lease);
     }
     return found;
   }
 
-  /** The lease first: its renewal alone is nothing. */
+  /** The lease first: its renewal alone is nothing. Where the store refuses to remove it, it is said to be over. */
   async remove(id: string, options: Abortable = {}): Promise<void> {
-    await this.#store.delete(this.#key(id), options);
-    await this.#store.delete(this.#renewalKey(id), options);
+    try {
+      await this.#store.delete(this.#key(id), options);
+    } catch (error) {
+      if (!hasCode(error, "TARGET_REFUSED")) throw error;
+      await this.#store.put(
+        this.#key(id, "release"),
+        bytesBody(encodeDocument({ format: FORMAT, id })),
+        options,
+      );
+      return;
+    }
+    await this.#store.delete(this.#key(id, "renewal"), options);
   }
 
-  /** Removes renewals of leases that are gone. */
+  /**
+   * Removes what is left of leases that are over, if the store allows. What says that one is over stays until a later sweep finds the
+   * lease gone: no listing that is under way may miss the one and still see the other.
+   */
   async sweep(options: Abortable = {}): Promise<void> {
     const items = await this.#items(options);
-    const standing = new Set(items.flatMap(({ id, renewal }) => (renewal ? [] : [id])));
-    for (const { id, renewal, key } of items) {
-      if (renewal && !standing.has(id)) await this.#store.delete(key, options);
-    }
+    const standing = new Set(standingIn(items).map(({ id }) => id));
+    const there = new Set(items.flatMap(({ id, part }) => (part === "lease" ? [id] : [])));
+    const over = items.filter(({ id, part }) => !standing.has(id) && !(part === "release" && there.has(id)));
+    await ifAllowed(async () => {
+      for (const { key } of over) await this.#store.delete(key, options);
+    });
   }
 
   /** Other names are not ours to judge. */
   async #items(options: Abortable): Promise<Item[]> {
     const items: Item[] = [];
     for await (const { key, modifiedAt } of this.#store.list(`${this.#folder}/`, options)) {
-      const name = /^([0-9a-z]+)(\.renewed)?\.json$/.exec(key.slice(this.#folder.length + 1));
-      if (name?.[1] !== undefined)
-        items.push({ id: name[1], renewal: name[2] !== undefined, key, modifiedAt });
+      const found = leasePart(key);
+      if (found === null) continue;
+      const { lease, part } = found;
+      items.push({ id: lease.slice(this.#folder.length + 1), part, key, modifiedAt });
     }
     return items;
   }
@@ -163,11 +193,13 @@ export class Leases {
     throw damaged(key, `it is that of ${parsed.data.id}`);
   }
 
-  #key(id: string): string {
-    return `${this.#folder}/${id}.json`;
+  #key(id: string, part: Part = "lease"): string {
+    return `${this.#folder}/${id}${PART_NAMES[part]}`;
   }
+}
 
-  #renewalKey(id: string): string {
-    return `${this.#folder}/${id}.renewed.json`;
-  }
+/** Leases that are neither given back nor taken away. */
+function standingIn(items: readonly Item[]): readonly Item[] {
+  const released = new Set(items.flatMap(({ id, part }) => (part === "release" ? [id] : [])));
+  return items.filter(({ id, part }) => part === "lease" && !released.has(id));
 }

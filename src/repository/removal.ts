@@ -1,3 +1,4 @@
+import { hasCode } from "../domain/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { BEGUN_NAME, MANIFEST_NAME, MARK_NAME, type FolderObject } from "./backup-folder.ts";
 import { INDEX_NAME } from "./volume.ts";
@@ -16,6 +17,18 @@ export async function removeObjects(
 ): Promise<void> {
   const inOrder = objects.toSorted((a, b) => place(a) - place(b) || (a.key < b.key ? -1 : 1));
   for (const { key } of inOrder) await store.delete(key);
+}
+
+/**
+ * A removal that whoever writes backups need not be allowed: what stays is named by no manifest, and `prune` removes it. Throws all but
+ * TARGET_REFUSED.
+ */
+export async function ifAllowed(removal: () => Promise<void>): Promise<void> {
+  try {
+    await removal();
+  } catch (error) {
+    if (!hasCode(error, "TARGET_REFUSED")) throw error;
+  }
 }
 
 function place({ name }: FolderObject): number {

@@ -21,12 +21,15 @@ export interface LeaseDeps {
   report(event: LeaseEvent): void;
 }
 
-export interface LeaseEvent {
-  readonly kind: "lease-broken";
-  readonly location: string;
-  /** Whose it was, in words. */
-  readonly holder: string;
-}
+export type LeaseEvent =
+  | {
+      readonly kind: "lease-broken";
+      readonly location: string;
+      /** Whose it was, in words. */
+      readonly holder: string;
+    }
+  /** A target lets nothing be removed: leases and reservations that are done with stay there. Told once of each. */
+  | { readonly kind: "removal-refused"; readonly location: string };
 
 export interface LeaseWish {
   readonly set: string;
@@ -78,6 +81,12 @@ export class HeldLease implements AsyncDisposable {
     const held = new HeldLease(deps, leases, lease);
     try {
       await leases.put(lease, { signal });
+    } catch (error) {
+      // What was refused is not there.
+      if (!hasCode(error, "TARGET_REFUSED")) await held[Symbol.asyncDispose]();
+      throw error;
+    }
+    try {
       if (wish.breakLease) await held.#breakOthers(signal);
       await held.#outlast(lease, signal);
       return held;

@@ -2,7 +2,7 @@ import type { BackupId } from "../domain/backup-id.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import type { FolderObject } from "../repository/backup-folder.ts";
-import { LEASES, setPrefix } from "../repository/leases.ts";
+import { leasePart, LEASES, setPrefix } from "../repository/leases.ts";
 import type { StoredBackups } from "./stored-backups.ts";
 
 /** Nothing is taken for left behind before it has lain untouched for so long: a run at work puts volumes more often. */
@@ -35,7 +35,7 @@ export function findOrphans({ backups, unfinished }: StoredBackups, now: Date): 
 }
 
 /**
- * True: some run has put a lease, or renewed it, within a day. A folder without a manifest does not say of which set it is, so none is
+ * True: some run has put a lease, or renewed it, within a day, and not given it back. A folder without a manifest does not say of which set it is, so none is
  * judged meanwhile. What is left of a lease is swept by the next run of its set. `exceptSet`: the caller holds that one.
  */
 export async function isRunAtWork(
@@ -44,11 +44,15 @@ export async function isRunAtWork(
   { exceptSet = null, ...options }: Abortable & { readonly exceptSet?: string | null } = {},
 ): Promise<boolean> {
   const own = exceptSet === null ? null : setPrefix(exceptSet);
+  const recent: string[] = [];
+  const over = new Set<string>();
   for await (const { key, modifiedAt } of store.list(LEASES, options)) {
     if (own !== null && key.startsWith(own)) continue;
-    if (now.getTime() - modifiedAt.getTime() <= LEFT_BEHIND_MS) return true;
+    const { lease = key, part = null } = leasePart(key) ?? {};
+    if (part === "release") over.add(lease);
+    else if (now.getTime() - modifiedAt.getTime() <= LEFT_BEHIND_MS) recent.push(lease);
   }
-  return false;
+  return recent.some((lease) => !over.has(lease));
 }
 
 function orphan(id: BackupId, committed: boolean, objects: readonly FolderObject[]): Orphan {

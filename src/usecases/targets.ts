@@ -4,6 +4,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import type { ObjectBody, Store } from "../ports/store.ts";
 import { backupKey, committedIds } from "../repository/backup-folder.ts";
 import { createCatalog, type Catalog, type ClaimRequest } from "../repository/catalog.ts";
+import { ifAllowed } from "../repository/removal.ts";
 import { Lane } from "./lane.ts";
 
 /** Ids tried until one is free at every target. */
@@ -48,7 +49,7 @@ export class Targets implements AsyncDisposable {
         taken.push(catalog);
       }
       if (taken.length === stores.length) return new Targets(id, [first, ...others]);
-      for (const catalog of taken) await catalog.abandon(id);
+      for (const catalog of taken) await ifAllowed(async () => catalog.abandon(id));
     }
     throw new BackupError("LEASE_HELD", "no id is free at every target for a backup begun now", {
       hint: "Another run writes to these targets; try again in a moment.",

@@ -176,29 +176,69 @@ test("what cannot be used says why, and no queue is touched", async () => {
   await expectAll(scene.vhost, "q", messages);
 });
 
-test("the bucket policy of the README is enough, and no more than that", async () => {
+test("the bucket policies of the README are enough for what they are for, and for no more", async () => {
   await using s3 = await newS3Scene();
-  const { name, env } = await server.makeUser();
-  const readme = await readFile(path.resolve(import.meta.dirname, "../../README.md"), "utf8");
-  const policy = /^```json\n(\{\n {2}"Version": "2012.*?)^```/ms.exec(readme)?.[1] ?? "";
-  expect(policy).toContain("arn:aws:s3:::backups/rabbitmq/*");
-  const Policy = policy
-    .replaceAll("user/backup", `user/${name}`)
-    .replaceAll("s3:::backups/rabbitmq", `s3:::${s3.bucket}/rabbit`)
-    .replaceAll("s3:::backups", `s3:::${s3.bucket}`);
-  await server.client.send(new PutBucketPolicyCommand({ Bucket: s3.bucket, Policy }));
-  await declareQueue(s3.scene.vhost, "q", "classic");
-  await fill(s3.scene.vhost, "q", 20);
-  for (const args of [["full"], ["incremental"], ["verify"], ["prune", "--keep-last", "1", "--confirm"]]) {
-    expect(await s3.run(args, env), args[0]).toMatchObject({ status: 0 });
+  const { vhost } = s3.scene;
+  const host = await hostsOfReadme(s3.bucket);
+  await declareQueue(vhost, "q", "classic");
+  const messages = await fill(vhost, "q", 20);
+  // With a backup host that may remove nothing: each run finds what the one before has left.
+  for (const args of [["full"], ["mark", "latest"], ["incremental"], ["compact", "latest"]]) {
+    expect(await s3.run(args, host.backup), args[0]).toMatchObject({ status: 0 });
   }
-  const elsewhere = { ...env, MQBACKUP_TARGET: s3.where().replace("/rabbit?", "/other?") };
-  expectFailure(await s3.run(["full"], elsewhere), {
-    status: 5,
-    error: /access denied/,
-    hint: /s3:PutObject/,
-  });
+  const told = (await s3.run(["full"], host.backup)).stderr;
+  expect(told.match(/warning: s3:.+ lets nothing be removed/g)).toHaveLength(1);
+  expect((await s3.run(["full", "--quiet"], host.backup)).stderr).toBe("");
+  expect((await server.keys(s3.bucket)).filter((key) => /released|begun/.test(key)).length).toBeGreaterThan(
+    8,
+  );
+  const prune = ["prune", "--keep-last", "1", "--confirm"];
+  const refused = { status: 5, error: /access denied/, hint: /README/ };
+  expectFailure(await s3.run(prune, host.backup), { ...refused, stdout: /./ });
+  expect(await s3.committed()).toHaveLength(5);
+  for (const args of [["list"], ["verify"], ["cat", "latest", "--queue", "q"]]) {
+    expect(await s3.run(args, host.restore), args[0]).toMatchObject({ status: 0 });
+  }
+  await deleteQueue(vhost, "q");
+  expect(await s3.run(["restore", "--id", "latest"], host.restore)).toMatchObject({ status: 0 });
+  await expectAll(vhost, "q", messages);
+  for (const env of [host.restore, host.prune]) expectFailure(await s3.run(["full"], env), refused);
+  expect(await s3.run(prune, host.prune)).toMatchObject({ status: 0 });
+  // The marked one, and the last.
+  expect(await s3.committed()).toHaveLength(2);
+  expect(
+    (await server.keys(s3.bucket)).filter((key) => key.startsWith("rabbit/leases/") && !/released/.test(key)),
+  ).toEqual([]);
+  for (const env of [host.backup, host.restore, host.prune]) {
+    const elsewhere = { ...env, MQBACKUP_TARGET: s3.where().replace("/rabbit?", "/other?") };
+    expectFailure(await s3.run(["full"], elsewhere), refused);
+  }
 });
+
+/** Users with the bucket policies that stand in the README, on this bucket: what each has in its environment. */
+async function hostsOfReadme(bucket: string) {
+  const readme = await readFile(path.resolve(import.meta.dirname, "../../README.md"), "utf8");
+  const policies = [...readme.matchAll(/^```json\n(\{\n {2}"Version": "2012.*?)^```/gms)].map(
+    ([, text = ""]) => text,
+  );
+  const users = {
+    backup: await server.makeUser(),
+    restore: await server.makeUser(),
+    prune: await server.makeUser(),
+  };
+  expect(policies.map((text) => /user\/(\w+)/.exec(text)?.[1])).toEqual(Object.keys(users));
+  const statements = Object.entries(users).flatMap(([role, { name }], i) => {
+    const text = (policies[i] ?? "")
+      .replaceAll(`user/${role}`, `user/${name}`)
+      .replaceAll("s3:::backups/rabbitmq", `s3:::${bucket}/rabbit`)
+      .replaceAll("s3:::backups", `s3:::${bucket}`);
+    const { Statement } = JSON.parse(text) as { readonly Statement: readonly object[] };
+    return Statement;
+  });
+  const Policy = JSON.stringify({ Version: "2012-10-17", Statement: statements });
+  await server.client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
+  return { backup: users.backup.env, restore: users.restore.env, prune: users.prune.env };
+}
 
 test("two runs at once: the second is told who holds the set", async () => {
   await using s3 = await newS3Scene();

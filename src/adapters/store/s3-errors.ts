@@ -15,7 +15,7 @@ interface Failure {
 const CREDENTIALS =
   "Look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, at AWS_PROFILE or profile=, or at the machine's role, whichever is meant.";
 const PERMISSION =
-  "Give these credentials the rights the README lists: s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload.";
+  "Give these credentials the rights the README lists for what they do: s3:ListBucket and s3:GetObject to read, s3:PutObject to write, s3:DeleteObject to prune.";
 const BUCKET = "Make the bucket, or look at its name, endpoint= and region= in the target.";
 const ADDRESS = "Look at endpoint= and region= in the target, at the network, and at the store.";
 

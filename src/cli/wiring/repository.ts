@@ -7,6 +7,7 @@ import type { PruneDeps, PruneEvent } from "../../usecases/prune-removal.ts";
 import type { Session } from "../session.ts";
 import { wireRun } from "./run.ts";
 import { wireCopies, wireStores, type OnFallback } from "./targets.ts";
+import { writtenStore } from "./written-store.ts";
 
 export interface WiredRepository extends AsyncDisposable {
   readonly store: Store;
@@ -37,7 +38,8 @@ export async function wireCopy(
   report: (event: CopyEvent) => void,
 ): Promise<CopyDeps> {
   const [[source, ...destinations], run] = await Promise.all([wireStores(target, uploadRate), wireRun()]);
-  return { source, destinations, newRepositoryId: randomUUID, ...run, report };
+  const written = await Promise.all(destinations.map(async (store) => writtenStore(store, report)));
+  return { source, destinations: written, newRepositoryId: randomUUID, ...run, report };
 }
 
 /** One target, to remove from. */

@@ -1,18 +1,21 @@
 import { randomUUID } from "node:crypto";
 import type { BackupDeps, BackupEvent } from "../../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../../usecases/compact-types.ts";
+import type { LeaseEvent } from "../../usecases/held-lease.ts";
+import type { Store } from "../../ports/store.ts";
 import type { Session } from "../session.ts";
 import { spoolPlace } from "../spool-place.ts";
 import { wireBroker, type Wired } from "./broker.ts";
 import { wireRun } from "./run.ts";
 import { wireStores } from "./targets.ts";
+import { writtenStore } from "./written-store.ts";
 
 export async function wireBackup(
   session: Session,
   report: (event: BackupEvent) => void,
 ): Promise<Wired<BackupDeps>> {
   const broker = await wireBroker(session);
-  const writing = await wireWriting(session);
+  const writing = await wireWriting(session, report);
   return {
     access: broker.access,
     deps: { ...writing, directory: broker.directory, reader: broker.reader, report },
@@ -31,7 +34,7 @@ export async function wireCompact(
   session: Session,
   report: (event: CompactEvent) => void,
 ): Promise<WiredCompact> {
-  const writing = await wireWriting(session);
+  const writing = await wireWriting(session, report);
   return {
     deps: { ...writing, report },
     [Symbol.asyncDispose]: async () => writing.codec[Symbol.asyncDispose](),
@@ -39,17 +42,18 @@ export async function wireCompact(
 }
 
 /** What it takes to put a backup to targets. */
-async function wireWriting({ settings }: Session) {
-  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, run, stores] = await Promise.all([
+async function wireWriting({ settings }: Session, report: (event: LeaseEvent) => void) {
+  const [{ localSpool, sweepDeadSpools }, { threadedCodec }, run, [first, ...others]] = await Promise.all([
     import("../../adapters/archive/local-spool.ts"),
     import("../../adapters/codec/threaded-codec.ts"),
     wireRun(),
     wireStores(settings.target, settings.uploadRate),
   ]);
+  const written = async (store: Store): Promise<Store> => writtenStore(store, report);
   const { directory, ...options } = spoolPlace(settings);
   await sweepDeadSpools(directory, options);
   return {
-    stores,
+    stores: [await written(first), ...(await Promise.all(others.map(written)))] as const,
     openSpool: () => localSpool(directory, options),
     codec: threadedCodec({ level: settings.compressionLevel }),
     newRepositoryId: () => randomUUID(),

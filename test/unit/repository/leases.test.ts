@@ -3,6 +3,7 @@ import { beforeEach, expect, test } from "vitest";
 import type { Lease } from "../../../src/domain/lease.ts";
 import { Leases } from "../../../src/repository/leases.ts";
 import { memoryStore, type MemoryStore } from "../../fakes/memory-store.ts";
+import { withoutDelete } from "../../fakes/without-delete.ts";
 
 const SET = "rabbit@rabbit1 /";
 const FOLDER = "leases/6e1ad0291e40e0db-rabbit%40rabbit1%20%2F";
@@ -53,6 +54,31 @@ test("a lease and its renewal are what FORMAT.md says, byte for byte", async () 
       ],
     ]),
   );
+});
+
+test("where it may not be removed, a lease is said to be over, and is as good as gone", async () => {
+  const kept = withoutDelete();
+  const refusing = new Leases(kept, SET);
+  await refusing.put(LEASE);
+  await refusing.renew(LEASE.id, new Date("2026-11-21T19:38:00Z"));
+  await refusing.remove(LEASE.id);
+  const [lease, released, renewed] = ["", ".released", ".renewed"].map(
+    (part) => `${FOLDER}/0123456789abcdef${part}.json`,
+  );
+  expect([...kept.objects.keys()].toSorted()).toEqual([lease, released, renewed]);
+  expect(kept.objects.get(released ?? "")?.bytes.toString()).toBe(
+    sealed(`{\n  "format": 1,\n  "id": "0123456789abcdef",\n`),
+  );
+  expect(await refusing.putAt(LEASE.id)).toBeNull();
+  expect(await refusing.others("own")).toEqual([]);
+  await refusing.sweep();
+  expect(kept.objects.size).toBe(3);
+  // Who may, tidies up: what says that it is over goes when nothing is left that it could be said of.
+  const tidying = new Leases(kept.tidying, SET);
+  await tidying.sweep();
+  expect([...kept.objects.keys()]).toEqual([released]);
+  await tidying.sweep();
+  expect(kept.objects.size).toBe(0);
 });
 
 test("others are found with their latest end, one's own is not", async () => {

@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { fileStore } from "../../../src/adapters/store/file-store.ts";
 import { hasCode } from "../../../src/domain/errors.ts";
 import type { Store } from "../../../src/ports/store.ts";
+import { Leases } from "../../../src/repository/leases.ts";
 import { withLease } from "../../../src/usecases/with-lease.ts";
 import { leaseDeps } from "../../fakes/lease-lab.ts";
 import { memoryStore } from "../../fakes/memory-store.ts";
 import { stepped, Turns } from "../../fakes/turns.ts";
+import { withoutDelete } from "../../fakes/without-delete.ts";
 import { tempDirectory } from "../../lab/temp.ts";
 
 const NEVER = new AbortController().signal;
@@ -80,12 +82,23 @@ async function keysOf(store: Store): Promise<string[]> {
   return keys;
 }
 
-describe("two runs whose calls to the store come in any order", () => {
+/** Leases that somebody might take for held. */
+async function standing(store: Store): Promise<unknown[]> {
+  return new Leases(store, "nightly").others("");
+}
+
+/** And what runs may leave there in no case. */
+const STORES: readonly [string, () => Store, (store: Store) => Promise<unknown[]>][] = [
+  ["", memoryStore, keysOf],
+  [" where nothing may be removed", withoutDelete, standing],
+];
+
+describe.each(STORES)("two runs whose calls to the store come in any order%s", (_where, open, left) => {
   test("never work at once: every order of the first ten calls", async () => {
     let both = 0;
     for (let order = 0; order < 1 << 10; order++) {
       let at = 0;
-      const store = memoryStore();
+      const store = open();
       const { together, ends } = await interleaved(
         ["a", "b"],
         (waiting) => waiting[((order >> Math.min(at++, 10)) & 1) % waiting.length],
@@ -93,7 +106,7 @@ describe("two runs whose calls to the store come in any order", () => {
       );
       expect({ order, together }).toEqual({ order, together: 0 });
       for (const end of ends) expect(["done", "LEASE_HELD"]).toContain(end);
-      expect(await keysOf(store)).toEqual([]);
+      expect(await left(store)).toEqual([]);
       if (ends.every((end) => end === "done")) both += 1;
     }
     // One after the other is among the orders.
@@ -103,26 +116,27 @@ describe("two runs whose calls to the store come in any order", () => {
   test("one of them works when they take turns", async () => {
     for (const first of ["a", "b"]) {
       let last = first === "a" ? "b" : "a";
-      const { ends } = await interleaved(["a", "b"], (waiting) => {
+      const turns = (waiting: readonly string[]): string => {
         last = waiting.find((party) => party !== last) ?? last;
         return last;
-      });
+      };
+      const { ends } = await interleaved(["a", "b"], turns, open());
       expect(ends.toSorted()).toEqual(["LEASE_HELD", "done"]);
     }
   });
 });
 
-test("of four, in orders at random, no two work at once", async () => {
+test.each(STORES)("of four, in orders at random, no two work at once%s", async (_where, open, left) => {
   await fc.assert(
     fc.asyncProperty(fc.infiniteStream(fc.nat({ max: 3 })), async (order) => {
-      const store = memoryStore();
+      const store = open();
       const { together } = await interleaved(
         ["a", "b", "c", "d"],
         (waiting) => waiting[(order.next().value ?? 0) % waiting.length],
         store,
       );
       expect(together).toBe(0);
-      expect(await keysOf(store)).toEqual([]);
+      expect(await left(store)).toEqual([]);
     }),
     { numRuns: 200 },
   );

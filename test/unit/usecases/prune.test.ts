@@ -216,6 +216,15 @@ describe("orphans:", () => {
     const { removals, sweep } = await run(all);
     expect(removals).toEqual([]);
     expect(sweep.unfinished).toEqual([DEAD]);
+    lay("leases/0123456789abcdef-other/aa.released.json", 0);
+    lay("leases/0123456789abcdef-other/bb.json", 0);
+    expect((await run(all)).removals).toEqual([]);
+    lay("leases/0123456789abcdef-other/bb.released.json", 0);
+    expect((await run(all)).removals).toHaveLength(1);
+  });
+
+  test("a lease that nobody has renewed for a day keeps none", async () => {
+    lay(`backups/${DEAD}/data-00001.tar.zst`, 99 * HOUR);
     lay("leases/0123456789abcdef-other/aa.renewed.json", 25 * HOUR);
     expect((await run(all)).removals).toHaveLength(1);
   });
