@@ -29,6 +29,7 @@ export function memorySpool(): Spool {
         },
       };
     },
+    disk: async () => null,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -15,6 +15,7 @@ export function encryptingSpool(spool: Spool, newPreamble: () => Promise<Preambl
       await file.append(preamble.bytes);
       return encryptedFile(file, preamble.payloadKey);
     },
+    disk: async () => spool.disk(),
     [Symbol.asyncDispose]: async () => spool[Symbol.asyncDispose](),
   };
 }

@@ -104,6 +104,7 @@ test("a disk that fills is told of, and nothing more is written", async () => {
   let room = 3;
   const inner = memorySpool();
   await using spool = key.encrypting({
+    disk: async () => inner.disk(),
     create: async (name) => {
       const file = await inner.create(name);
       return {
