@@ -9,7 +9,7 @@ export interface BackupOutline extends ManifestFrame {
 }
 
 export function outlineOf(manifest: Manifest): BackupOutline {
-  const { queues, definitions: _, volumes: _volumes, index: _index, ...frame } = manifest;
+  const { queues, definitions: _, volumes: _volumes, index: _index, needs: _needs, ...frame } = manifest;
   const count = (wanted: QueueOutcome): number => queues.filter(({ outcome }) => outcome === wanted).length;
   return {
     ...frame,

@@ -17,6 +17,7 @@ export type FindingCode =
   | "TOTALS_DIFFER"
   | "KEPT_MISSING"
   | "KEPT_DAMAGED"
+  | "BASE_DIFFERS"
   | "UNREADABLE"
   | "REMOVED_MEANWHILE"
   | "NOT_COMMITTED"

@@ -25,7 +25,16 @@ export interface Manifest {
   readonly definitions: readonly DefinitionsEntry[];
   readonly volumes: readonly VolumeEntry[];
   readonly index: IndexFile;
+  /** Of an incremental: its base, and every backup it keeps messages of. Absent: it was made by a version that did not note them. */
+  readonly needs?: readonly BackupReference[];
   readonly measures: Measures;
+}
+
+/** Another backup, and no other that may come to lie in its place. */
+export interface BackupReference {
+  readonly backup: string;
+  /** Of its manifest as it is stored: what that ends with. */
+  readonly sha256: string;
 }
 
 /** Bytes of its files, manifest not counted. */
@@ -34,7 +43,7 @@ export function storedBytesOf({ volumes, index }: Pick<Manifest, "volumes" | "in
 }
 
 /** A manifest without what grows with the number of queues and their messages. */
-export type ManifestFrame = Omit<Manifest, "queues" | "definitions" | "volumes" | "index">;
+export type ManifestFrame = Omit<Manifest, "queues" | "definitions" | "volumes" | "index" | "needs">;
 
 export interface ManifestBroker {
   readonly product: string;

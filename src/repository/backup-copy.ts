@@ -7,7 +7,7 @@ import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import { backupKey, BEGUN_NAME, MANIFEST_NAME } from "./backup-folder.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
-import { decodeDocument, encodeDocument, storedSum } from "./sealed-document.ts";
+import { decodeDocument, encodeDocument } from "./sealed-document.ts";
 
 const begunSchema = z.object({ begunAt: z.string() });
 
@@ -54,11 +54,6 @@ export async function putCopiedManifest(
   // The reservation has no meaning any more; left behind, `verify` notes it.
   await store.delete(backupKey(id, BEGUN_NAME)).catch(() => undefined);
   return true;
-}
-
-/** What tells a manifest that could be read from every other one. */
-export function sealOf(bytes: Uint8Array): string {
-  return storedSum(bytes) ?? "";
 }
 
 /** null: it does not say, or is gone. */

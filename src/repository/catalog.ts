@@ -19,13 +19,14 @@ import {
   folderPrefix,
   MANIFEST_NAME,
 } from "./backup-folder.ts";
-import { fromAnyCopy } from "./copies.ts";
-import { decodeManifest, encodeManifest } from "./manifest-codec.ts";
+import type { StoredManifest } from "./backup-references.ts";
+import { encodeManifest } from "./manifest-codec.ts";
+import { readManifest, readStoredManifest } from "./manifest-reader.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
 import { OutlineScanner } from "./outline-scanner.ts";
 import { ifAllowed } from "./removal.ts";
 import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
-import { damaged, encodeDocument, MAX_DOCUMENT_BYTES } from "./sealed-document.ts";
+import { encodeDocument } from "./sealed-document.ts";
 
 /** A committed backup whose manifest cannot be used: MANIFEST_DAMAGED or FORMAT_NEWER. */
 export interface DamagedManifest {
@@ -58,30 +59,6 @@ export async function createCatalog(
   options: Abortable = {},
 ): Promise<Catalog> {
   return new Catalog(store, await readOrCreateRepository(store, request, options));
-}
-
-/** Throws OBJECT_MISSING, MANIFEST_DAMAGED, FORMAT_NEWER. */
-export async function readManifest(
-  store: Pick<Store, "get" | "copies">,
-  id: BackupId,
-  options: Abortable = {},
-): Promise<Manifest> {
-  return (await readStoredManifest(store, id, options)).manifest;
-}
-
-/** With the bytes it is stored as: they may hold what this version does not know of. Throws as `readManifest`. */
-export async function readStoredManifest(
-  store: Pick<Store, "get" | "copies">,
-  id: BackupId,
-  options: Abortable = {},
-): Promise<{ readonly manifest: Manifest; readonly bytes: Uint8Array }> {
-  const key = backupKey(id, MANIFEST_NAME);
-  return fromAnyCopy(store, key, async (copy) => {
-    const bytes = await readObject(copy, key, { ...options, maxBytes: MAX_DOCUMENT_BYTES });
-    const manifest = decodeManifest(bytes, key);
-    if (manifest.id === id) return { manifest, bytes };
-    throw damaged(key, `it is the manifest of ${manifest.id}`);
-  });
 }
 
 /** Throws as `readManifest`. What the scanner has doubts about is read again as a whole. */
@@ -216,8 +193,17 @@ export class Catalog {
 
   /** Throws BACKUP_MISSING, MANIFEST_DAMAGED, FORMAT_NEWER. */
   async manifest(id: BackupId, options: Abortable = {}): Promise<Manifest> {
+    return (await this.storedManifest(id, options)).manifest;
+  }
+
+  /** See `readStoredManifest`. Throws as `manifest`. */
+  async storedManifest(
+    id: BackupId,
+    options: Abortable & { readonly neededBy?: Manifest | null } = {},
+  ): Promise<StoredManifest> {
     try {
-      return await readManifest(this.store, id, options);
+      const { manifest, seal } = await readStoredManifest(this.store, id, options);
+      return { manifest, seal };
     } catch (error) {
       if (!hasCode(error, "OBJECT_MISSING")) throw error;
       throw missing(`there is no backup ${id} at ${this.store.location}`, error);

@@ -1,8 +1,8 @@
-import type { BackupId } from "../domain/backup-id.ts";
 import type { IndexEntry, Manifest, QueueEntry } from "../domain/manifest.ts";
 import { FINGERPRINT_BYTES } from "../domain/record.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import { readFingerprints, type ArchiveSource } from "./archive-reader.ts";
+import type { ManifestOf } from "./backup-references.ts";
 import { heldRanges } from "./content-reader.ts";
 import { fingerprintRuns } from "./fingerprints.ts";
 
@@ -17,7 +17,7 @@ export async function* contentFingerprints(
   source: ArchiveSource,
   manifest: Manifest,
   queue: QueueEntry,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
   options: Abortable = {},
 ): AsyncGenerator<Uint8Array> {
   const entries = new RecentEntries(source, options);
@@ -34,7 +34,7 @@ export async function allFingerprints(
   source: ArchiveSource,
   manifest: Manifest,
   queue: QueueEntry,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
   options: Abortable = {},
 ): Promise<Uint8Array> {
   const all = new Uint8Array(queue.messages * FINGERPRINT_BYTES);

@@ -1,4 +1,4 @@
-import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { parseBackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import {
   storedMessages,
@@ -10,6 +10,7 @@ import {
 import type { MessageRecord } from "../domain/message.ts";
 import { describeQueue } from "../domain/queue.ts";
 import type { Abortable } from "../ports/abortable.ts";
+import { requireReferenced, type ManifestOf } from "./backup-references.ts";
 import { readSegmentRecords, type ArchiveSource } from "./archive-reader.ts";
 
 /** A run of records of one segment, wanted one after another. */
@@ -43,13 +44,14 @@ export interface HeldRange {
 
 /**
  * What a queue of a backup consists of, from sequence `from` on, in queue order. `manifestOf` gives the manifests of other backups
- * that hold parts of it. Throws ARCHIVE_DAMAGED when one does not hold what it should, and as `manifestOf`.
+ * that hold parts of it. Throws ARCHIVE_DAMAGED when one does not hold what it should, MANIFEST_DAMAGED when it is not the one that was
+ * built on, and as `manifestOf`.
  */
 export async function* heldRanges(
   manifest: Manifest,
   queue: QueueEntry,
   from: number,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
 ): AsyncGenerator<HeldRange> {
   let sequence = 0;
   for (const range of queue.content) {
@@ -67,7 +69,7 @@ export async function* segmentRuns(
   manifest: Manifest,
   queue: QueueEntry,
   from: number,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
   end = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<SegmentRun> {
   for await (const range of heldRanges(manifest, queue, from, manifestOf)) {
@@ -92,10 +94,12 @@ async function holderOf(
   manifest: Manifest,
   queue: QueueEntry,
   range: ContentRange,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
 ): Promise<Pick<HeldRange, "holder" | "queue">> {
   if (range.kind === "new") return { holder: manifest, queue };
-  const holder = await manifestOf(parseBackupId(range.backup));
+  const stored = await manifestOf(parseBackupId(range.backup), manifest);
+  requireReferenced(manifest, stored, `backup ${range.backup}`);
+  const { manifest: holder } = stored;
   const held = holder.queues.find(({ ordinal }) => ordinal === range.ordinal);
   if (held !== undefined && range.first + range.count <= storedMessages(held)) return { holder, queue: held };
   throw new BackupError(

@@ -1,5 +1,6 @@
 import { isBackupId, chainOf, kindOf } from "../domain/backup-id.ts";
 import type { FrameRange, Manifest, QueueEntry, VolumeEntry } from "../domain/manifest.ts";
+import { keptFrom } from "../domain/holdings.ts";
 import { FINGERPRINT_BYTES, SEGMENT_HEADER_BYTES } from "../domain/record.ts";
 import { INDEX_NAME, volumeName } from "./volume.ts";
 
@@ -13,7 +14,13 @@ const MIN_RECORD_BYTES = 15;
 
 /** The first thing that does not fit together, or null. Every field alone is valid already. */
 export function checkManifest(manifest: Manifest): ManifestFault | null {
-  return checkIds(manifest) ?? checkFiles(manifest) ?? checkQueues(manifest) ?? checkRanges(manifest);
+  return (
+    checkIds(manifest) ??
+    checkFiles(manifest) ??
+    checkQueues(manifest) ??
+    checkNeeds(manifest) ??
+    checkRanges(manifest)
+  );
 }
 
 /** What id, kind and base say of one another. */
@@ -59,6 +66,21 @@ function checkQueues({ queues, definitions, kind }: Manifest): ManifestFault | n
     vhosts.add(vhost);
   }
   return null;
+}
+
+/** Where references are noted, none is left out and none is there twice. */
+function checkNeeds(manifest: Manifest): ManifestFault | null {
+  const { needs, kind, base } = manifest;
+  if (needs === undefined) return null;
+  if (kind === "full") return fault(["needs"], "a full backup has none");
+  const known = new Set<string>();
+  for (const [at, { backup }] of needs.entries()) {
+    if (known.has(backup)) return fault(["needs", at, "backup"], "is there twice");
+    known.add(backup);
+  }
+  const wanted = [...(base === null ? [] : [base]), ...keptFrom(manifest).map(({ backup }) => backup)];
+  const missing = wanted.find((backup) => !known.has(backup));
+  return missing === undefined ? null : fault(["needs"], `backup ${missing} is not among them`);
 }
 
 /** Counting must come out the same by segments, by content and by fingerprints. */

@@ -89,6 +89,8 @@ const definitions = z.object({
 
 const file = z.object({ name: z.string(), bytes: z.int().positive(), sha256 });
 
+const reference = z.object({ backup: id, sha256 });
+
 const head = {
   format: z.literal(FORMAT),
   tool: z.object({ name: z.string(), version: z.string() }),
@@ -131,6 +133,7 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   definitions: z.array(definitions),
   volumes: z.array(file),
   index: file,
+  needs: z.array(reference).exactOptional(),
   measures,
 });
 

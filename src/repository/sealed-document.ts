@@ -63,6 +63,11 @@ export function storedSum(bytes: Uint8Array): string | null {
   return /^ {2}"sha256": "([0-9a-f]{64})"\n\}\n$/.exec(tail)?.[1] ?? null;
 }
 
+/** What tells a document that could be read from every other one. */
+export function sealOf(bytes: Uint8Array): string {
+  return storedSum(bytes) ?? "";
+}
+
 function refuseNewer(content: Readonly<Record<string, unknown>> | null, name: string): void {
   const format = content?.["format"];
   if (typeof format === "number" && format > FORMAT) {

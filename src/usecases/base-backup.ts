@@ -1,12 +1,14 @@
 import { begunAt, compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
-import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import type { BackupReference, Manifest, QueueEntry } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
 import { committedIds } from "../repository/backup-folder.ts";
-import { readManifest, resolveBackup } from "../repository/catalog.ts";
+import { referencesOf, type ManifestOf, type StoredManifest } from "../repository/backup-references.ts";
+import { resolveBackup } from "../repository/catalog.ts";
+import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { allFingerprints } from "../repository/content-fingerprints.ts";
 import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
 import { ManifestCache } from "./manifest-cache.ts";
@@ -23,9 +25,11 @@ export class BaseBackup {
   readonly manifest: Manifest;
   readonly id: BackupId;
   readonly #source: BaseSource;
+  readonly #seal: string;
 
-  constructor(source: BaseSource, manifest: Manifest) {
+  constructor(source: BaseSource, { manifest, seal }: StoredManifest) {
     this.#source = source;
+    this.#seal = seal;
     this.manifest = manifest;
     this.id = parseBackupId(manifest.id);
   }
@@ -59,9 +63,17 @@ export class BaseBackup {
     }
   }
 
-  #manifestOf(options: Abortable): (id: BackupId) => Promise<Manifest> {
+  /** What an incremental on it with this content notes of those it needs. Throws as `fingerprints`. */
+  async references(queues: readonly QueueEntry[], options: Abortable): Promise<readonly BackupReference[]> {
+    const manifestOf = this.#manifestOf(options);
+    const sealOf = async (id: BackupId) => (await manifestOf(id, this.manifest)).seal;
+    return hinted(async () => referencesOf({ base: this.id, queues }, sealOf));
+  }
+
+  #manifestOf(options: Abortable): ManifestOf {
     const holders = new ManifestCache(this.#source.store, options);
-    return async (id) => (id === this.id ? this.manifest : holders.get(id));
+    const own = { manifest: this.manifest, seal: this.#seal };
+    return async (id, neededBy) => (id === this.id ? own : holders.get(id, neededBy));
   }
 }
 
@@ -74,19 +86,19 @@ export async function chooseBase(
   request: { readonly set: string; readonly base: string | null },
   options: Abortable,
 ): Promise<BaseBackup | null> {
-  const manifest = await hinted(async () =>
+  const stored = await hinted(async () =>
     request.base === null
       ? newestOf(source.store, request.set, options)
       : named(source.store, request.base, request.set, options),
   );
-  return manifest && new BaseBackup(source, manifest);
+  return stored && new BaseBackup(source, stored);
 }
 
-async function newestOf(store: Store, set: string, options: Abortable): Promise<Manifest | null> {
+async function newestOf(store: Store, set: string, options: Abortable): Promise<StoredManifest | null> {
   for (const id of (await committedIds(store, options)).toSorted(compareBackupIds).toReversed()) {
     try {
-      const manifest = await readManifest(store, id, options);
-      if (manifest.set === set) return manifest;
+      const stored = await readStoredManifest(store, id, options);
+      if (stored.manifest.set === set) return stored;
     } catch (error) {
       // Removed since it was listed.
       if (!hasCode(error, "OBJECT_MISSING")) throw error;
@@ -95,9 +107,10 @@ async function newestOf(store: Store, set: string, options: Abortable): Promise<
   return null;
 }
 
-async function named(store: Store, base: string, set: string, options: Abortable): Promise<Manifest> {
-  const manifest = await readManifest(store, await resolveBackup(store, base, options), options);
-  if (manifest.set === set) return manifest;
+async function named(store: Store, base: string, set: string, options: Abortable): Promise<StoredManifest> {
+  const stored = await readStoredManifest(store, await resolveBackup(store, base, options), options);
+  const { manifest } = stored;
+  if (manifest.set === set) return stored;
   throw new BackupError("USAGE", `backup ${manifest.id} is of the set ${manifest.set}, not of ${set}`, {
     hint: `Give --set ${JSON.stringify(manifest.set)}, or a base of the set.`,
   });

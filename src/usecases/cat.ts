@@ -1,4 +1,3 @@
-import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
 import { describeQueue, type QueueAddress } from "../domain/queue.ts";
@@ -6,6 +5,7 @@ import { rangeEnd, type SequenceRange } from "../domain/sequence-range.ts";
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
+import type { ManifestOf } from "../repository/backup-references.ts";
 import { openCatalog } from "../repository/catalog.ts";
 import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
 import { viewMessage, type BodyMode, type MessageView } from "../repository/message-view.ts";
@@ -88,7 +88,7 @@ async function* readQueue(
   let passing = filter === null ? 0 : skip;
   let left = limit ?? Number.POSITIVE_INFINITY;
   if (left <= 0) return;
-  const manifestOf = async (id: BackupId): Promise<Manifest> => holders.get(id);
+  const manifestOf: ManifestOf = async (id, neededBy) => holders.get(id, neededBy);
   const runs = segmentRuns(manifest, queue, from, manifestOf, rangeEnd(range));
   for await (const read of readContent(deps, runs, options)) {
     const wanted = filter === null ? read : read.filter((placed) => filter.matches({ queue, ...placed }));

@@ -1,5 +1,6 @@
-import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { parseBackupId } from "../domain/backup-id.ts";
 import type { Manifest, SegmentEntry } from "../domain/manifest.ts";
+import type { ManifestOf } from "../repository/backup-references.ts";
 import { segmentRuns } from "../repository/content-reader.ts";
 import type { CompactRead, CompactResult } from "./compact-types.ts";
 
@@ -11,7 +12,7 @@ interface Reading {
 /** What is to be read to make one whole of this backup. Throws as `segmentRuns`. */
 export async function compactPlan(
   source: Manifest,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
 ): Promise<Omit<CompactResult, "manifest">> {
   const readings = new Map<string, Reading>();
   let wanted = 0;

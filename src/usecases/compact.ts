@@ -62,7 +62,9 @@ async function find(deps: CompactDeps, backup: string, options: Abortable): Prom
 }
 
 async function planOf({ catalog, source }: Found, options: Abortable) {
-  return compactPlan(source, async (holder) => catalog.manifest(holder, options));
+  return compactPlan(source, async (holder, neededBy) =>
+    catalog.storedManifest(holder, { ...options, neededBy }),
+  );
 }
 
 async function openCatalogs(deps: CompactDeps, options: Abortable): Promise<[Catalog, ...Catalog[]]> {
@@ -122,8 +124,9 @@ async function write(
   const { archive, index } = made;
   const copied = await copyAll(deps, request, { catalog, source, archive, index, signal });
   const files = await made.finish();
+  const { needs: _, ...facts } = source;
   const manifest: Manifest = {
-    ...source,
+    ...facts,
     ...copied,
     format: FORMAT,
     tool: request.tool,

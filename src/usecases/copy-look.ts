@@ -4,9 +4,8 @@ import { hasCode } from "../domain/errors.ts";
 import type { VolumeEntry } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { sealOf } from "../repository/backup-copy.ts";
 import { backupKey, MARK_NAME, readFolders, type BackupFolder } from "../repository/backup-folder.ts";
-import { readStoredManifest } from "../repository/catalog.ts";
+import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { scanFile } from "../repository/file-scan.ts";
 import { mapAtOnce } from "./at-once.ts";
 import { READ_AT_ONCE } from "./copy-source.ts";
@@ -57,8 +56,7 @@ async function manifestState(
 ): Promise<CopyPresence["manifest"]> {
   if (folder?.committed !== true) return "none";
   try {
-    const { bytes } = await readStoredManifest(store, id, options);
-    return sealOf(bytes) === seal ? "same" : "other";
+    return (await readStoredManifest(store, id, options)).seal === seal ? "same" : "other";
   } catch (error) {
     if (hasCode(error, "OBJECT_MISSING")) return "none";
     if (hasCode(error, "MANIFEST_DAMAGED")) return "damaged";

@@ -3,9 +3,9 @@ import { hasCode } from "../domain/errors.ts";
 import { keptFrom } from "../domain/holdings.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { sealOf } from "../repository/backup-copy.ts";
 import { committedBackups, type CommittedBackup } from "../repository/backup-folder.ts";
-import { readStoredManifest, resolveBackup } from "../repository/catalog.ts";
+import { resolveBackup } from "../repository/catalog.ts";
+import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { mapAtOnce } from "./at-once.ts";
 import type { SourceBackup, UnusableSource } from "./copy-types.ts";
 
@@ -59,10 +59,10 @@ async function readSource(
   options: Abortable,
 ): Promise<SourceBackup | UnusableSource | null> {
   try {
-    const { manifest, bytes } = await readStoredManifest(store, id, options);
+    const { manifest, seal } = await readStoredManifest(store, id, options);
     const { set, startedAt, volumes, index } = manifest;
     const needs = keptFrom(manifest).map(({ backup }) => parseBackupId(backup));
-    return { id, set, startedAt, files: [...volumes, index], needs, marked, seal: sealOf(bytes) };
+    return { id, set, startedAt, files: [...volumes, index], needs, marked, seal };
   } catch (error) {
     if (hasCode(error, "OBJECT_MISSING")) return null;
     if (hasCode(error, "MANIFEST_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };

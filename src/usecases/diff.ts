@@ -13,6 +13,7 @@ import type { Manifest } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
+import type { ManifestOf, StoredManifest } from "../repository/backup-references.ts";
 import { openCatalog } from "../repository/catalog.ts";
 import { allFingerprints, contentFingerprints } from "../repository/content-fingerprints.ts";
 import { ManifestCache } from "./manifest-cache.ts";
@@ -86,7 +87,10 @@ async function compare(
     return { kept: 0, added, gone, reordered: false };
   }
   const options = signal === undefined ? {} : { signal };
-  const holders = (of: Manifest) => async (id: BackupId) => holderOf(cache, of, id);
+  const holders =
+    (of: Manifest): ManifestOf =>
+    async (id) =>
+      holderOf(cache, of, id);
   const had = await allFingerprints(deps, first, before, holders(first), options);
   const comparison = new MessageComparison(had, before.messages);
   for await (const piece of contentFingerprints(deps, second, after, holders(second), options)) {
@@ -96,9 +100,9 @@ async function compare(
 }
 
 /** The backup that holds what `of` keeps from it. */
-async function holderOf(cache: ManifestCache, of: Manifest, id: BackupId): Promise<Manifest> {
+async function holderOf(cache: ManifestCache, of: Manifest, id: BackupId): Promise<StoredManifest> {
   try {
-    return await cache.get(id);
+    return await cache.get(id, of);
   } catch (error) {
     if (!hasCode(error, "OBJECT_MISSING")) throw error;
     throw new BackupError(

@@ -1,6 +1,7 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { IndexEntry, Manifest, SegmentEntry } from "../domain/manifest.ts";
+import type { ManifestOf, StoredManifest } from "../repository/backup-references.ts";
 import { segmentRuns } from "../repository/content-reader.ts";
 import { fingerprintRuns } from "../repository/fingerprints.ts";
 import { storedFiles, type StoredFile } from "./verify-file.ts";
@@ -28,12 +29,12 @@ const UNRESOLVED = [
  */
 export async function neededFiles(
   manifest: Manifest,
-  manifestOf: (id: BackupId) => Promise<Manifest>,
+  manifestOf: ManifestOf,
 ): Promise<readonly NeededFiles[]> {
   const needed = new Map<Manifest, Set<SegmentEntry | IndexEntry>>();
-  const known = new Map<BackupId, Promise<Manifest>>();
-  const loaded = async (id: BackupId): Promise<Manifest> => {
-    const loading = known.get(id) ?? manifestOf(id);
+  const known = new Map<BackupId, Promise<StoredManifest>>();
+  const loaded: ManifestOf = async (id, neededBy) => {
+    const loading = known.get(id) ?? manifestOf(id, neededBy);
     known.set(id, loading);
     return loading;
   };

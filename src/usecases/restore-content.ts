@@ -11,6 +11,7 @@ import type { Store } from "../ports/store.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import { openSegment, type OpenedSegment } from "../repository/archive-reader.ts";
 import { backupKey, folderPrefix } from "../repository/backup-folder.ts";
+import type { ManifestOf, StoredManifest } from "../repository/backup-references.ts";
 import type { Catalog } from "../repository/catalog.ts";
 import { sizesAtCopies } from "../repository/copies.ts";
 import { contentFingerprints } from "../repository/content-fingerprints.ts";
@@ -40,17 +41,15 @@ const BATCH_RECORDS = 512;
 export class RestoreContent {
   readonly manifest: Manifest;
   readonly #source: ContentSource;
-  /** Of this backup and of others at the target; each is read once. */
-  readonly manifestOf: (id: BackupId) => Promise<Manifest>;
+  /** Of others at the target; each is read once. */
+  readonly manifestOf: ManifestOf;
 
   constructor(source: ContentSource, catalog: Catalog, manifest: Manifest, options: Abortable) {
     this.manifest = manifest;
     this.#source = source;
-    const known = new Map<BackupId, Promise<Manifest>>([
-      [parseBackupId(manifest.id), Promise.resolve(manifest)],
-    ]);
-    this.manifestOf = async (id) => {
-      const loading = known.get(id) ?? catalog.manifest(id, options);
+    const known = new Map<BackupId, Promise<StoredManifest>>();
+    this.manifestOf = async (id, neededBy) => {
+      const loading = known.get(id) ?? catalog.storedManifest(id, { ...options, neededBy });
       known.set(id, loading);
       return loading;
     };

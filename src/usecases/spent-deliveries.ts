@@ -6,7 +6,7 @@ import { ACCEPT_SPENT } from "../domain/delivery-limit.ts";
 import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { Store } from "../ports/store.ts";
 import { committedIds } from "../repository/backup-folder.ts";
-import { readManifest } from "../repository/catalog.ts";
+import { readManifest } from "../repository/manifest-reader.ts";
 
 /**
  * A reading that stops because deliveries run out has cost one more of them: without this, a cron job would spend the last. Backups

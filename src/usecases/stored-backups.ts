@@ -6,7 +6,7 @@ import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import { isOwnName, MANIFEST_NAME, MARK_NAME, readFolders } from "../repository/backup-folder.ts";
 import type { BackupFolder, FolderObject } from "../repository/backup-folder.ts";
-import { readManifest } from "../repository/catalog.ts";
+import { readManifest } from "../repository/manifest-reader.ts";
 
 /** A committed backup: what its manifest says that matters for keeping it, and what lies in its folder. */
 export interface StoredBackup extends RetentionBackup {

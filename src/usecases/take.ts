@@ -82,6 +82,7 @@ export async function take(
     const entries = captured.map(({ entry }) => entry);
     refuseEmpty(entries);
     const readEndAt = deps.now();
+    const needs = await over?.references(entries, { signal: run.signal });
     const files = await made.finish();
     const finishedAt = deps.now();
     const manifest: Manifest = {
@@ -98,6 +99,7 @@ export async function take(
       queues: entries,
       definitions: stored,
       ...files,
+      ...(needs === undefined ? {} : { needs }),
       measures: {
         ...sums(captured, [...files.volumes, files.index]),
         targetBytes: await targets.totalBytes(run.signal),

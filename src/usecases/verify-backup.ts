@@ -5,6 +5,7 @@ import type { VerifyLevel } from "../domain/verify-level.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import type { ArchiveSource } from "../repository/archive-reader.ts";
+import type { ManifestOf } from "../repository/backup-references.ts";
 import { BackupFindings } from "./backup-findings.ts";
 import type { LostSegments } from "./lost-segments.ts";
 import type { NeededFiles } from "./needed-files.ts";
@@ -18,7 +19,7 @@ export interface BackupCheck extends ArchiveSource {
   readonly level: VerifyLevel;
   /** Of all backups of this run. */
   readonly lost: LostSegments;
-  manifestOf(id: BackupId): Promise<Manifest>;
+  readonly manifestOf: ManifestOf;
   /** Sample: whether the next segment is looked at. */
   takes(): boolean;
   found(finding: Finding): void;

@@ -1,19 +1,30 @@
-import type { BackupId } from "../domain/backup-id.ts";
+import { parseBackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
 import type { Finding, Severity } from "../domain/findings.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
+import { keptFrom } from "../domain/holdings.ts";
 import { describeQueue } from "../domain/queue.ts";
 import { MANIFEST_NAME } from "../repository/backup-folder.ts";
+import { isReferenced, type ManifestOf } from "../repository/backup-references.ts";
 import { segmentRuns, type SegmentRun } from "../repository/content-reader.ts";
 import type { LostSegments } from "./lost-segments.ts";
 import { NOWHERE, type Verdict } from "./verify-verdict.ts";
 
 export interface ReferencesCheck {
-  manifestOf(id: BackupId): Promise<Manifest>;
+  readonly manifestOf: ManifestOf;
   /** What was found of the others before. */
   readonly lost: LostSegments;
   found(finding: Finding): void;
 }
+
+/** Of a base: told there. */
+const NOT_TO_BE_HAD = [
+  "OBJECT_MISSING",
+  "MANIFEST_DAMAGED",
+  "FORMAT_NEWER",
+  "TARGET_FAILED",
+  "TARGET_REFUSED",
+] as const;
 
 /** What a backup leaves to others to hold must be held by them, and be whole there. */
 export async function verifyReferences(check: ReferencesCheck, manifest: Manifest): Promise<void> {
@@ -24,6 +35,25 @@ export async function verifyReferences(check: ReferencesCheck, manifest: Manifes
     const where = { ...NOWHERE, backup: manifest.id, file: MANIFEST_NAME, queue: { vhost, name } };
     check.found({ ...where, ...verdict });
   }
+  const verdict = await verdictOnBase(check, manifest);
+  if (verdict !== null) check.found({ ...NOWHERE, backup: manifest.id, file: MANIFEST_NAME, ...verdict });
+}
+
+/** It may be gone, and damage of it is found there; but no other may lie in its place. */
+async function verdictOnBase({ manifestOf }: ReferencesCheck, manifest: Manifest): Promise<Verdict | null> {
+  const { base } = manifest;
+  if (base === null || keptFrom(manifest).some(({ backup }) => backup === base)) return null;
+  try {
+    if (isReferenced(manifest, await manifestOf(parseBackupId(base), null))) return null;
+  } catch (error) {
+    if (hasCode(error, ...NOT_TO_BE_HAD)) return null;
+    throw error;
+  }
+  return {
+    severity: "damage",
+    code: "BASE_DIFFERS",
+    message: `its base ${base} is not the one it was built on`,
+  };
 }
 
 async function verdictOn(
@@ -35,7 +65,7 @@ async function verdictOn(
   let messages = 0;
   const missed = new MissedMessages(check.lost);
   try {
-    for await (const run of segmentRuns(manifest, queue, 0, async (id) => check.manifestOf(id))) {
+    for await (const run of segmentRuns(manifest, queue, 0, check.manifestOf)) {
       messages += run.count;
       if (run.holder !== manifest) missed.add(run);
     }

@@ -115,7 +115,7 @@ class Verification {
   async #visitAlone(folder: BackupFolder): Promise<void> {
     const manifest = await this.#readOrFind(folder.id);
     if (manifest === null) return;
-    const needed = await neededFiles(manifest, async (id) => this.#manifests.get(id));
+    const needed = await neededFiles(manifest, async (id, by) => this.#manifests.get(id, by));
     const { level } = this.#request;
     if (level.kind === "sample") this.#draw(level.part, segmentsToVerify(manifest, needed));
     await this.#verify(folder, manifest, needed);
@@ -137,7 +137,7 @@ class Verification {
         codec,
         level,
         lost: this.#lost,
-        manifestOf: async (holder) => this.#manifests.get(holder),
+        manifestOf: async (holder, by) => this.#manifests.get(holder, by),
         takes: () => this.#sample.takes(),
         found: (finding) => this.#found(finding),
         onBytes: (bytes) => this.#deps.report?.({ kind: "bytes-read", id, bytes }),
@@ -152,7 +152,7 @@ class Verification {
   /** null: found instead, or gone since the listing. */
   async #readOrFind(id: BackupId): Promise<Manifest | null> {
     try {
-      return await this.#manifests.get(id);
+      return (await this.#manifests.get(id)).manifest;
     } catch (error) {
       this.#found({ ...manifestVerdict(error), backup: id });
       return null;
@@ -169,7 +169,7 @@ class Verification {
     for (const id of ids) {
       if (this.#folders.get(id)?.committed !== true) continue;
       try {
-        segments += segmentsToVerify(await this.#manifests.get(id), []);
+        segments += segmentsToVerify((await this.#manifests.get(id)).manifest, []);
       } catch (error) {
         manifestVerdict(error); // told when it is its turn
       }

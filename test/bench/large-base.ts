@@ -62,7 +62,7 @@ async function build(target: string): Promise<void> {
   await using codec = inlineCodec({ level: 1 });
   const store = fileStore(target);
   const catalog = await createCatalog(store, { now: NOW, repositoryId: "bench" });
-  const base = new BaseBackup({ store, codec }, await catalog.manifest(parseBackupId(ID)));
+  const base = new BaseBackup({ store, codec }, await catalog.storedManifest(parseBackupId(ID)));
   const [queue] = base.manifest.queues;
   if (queue === undefined) throw new Error("no queue");
   const fingerprints = await base.fingerprints(queue, {});

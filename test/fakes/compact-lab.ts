@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { localSpool } from "../../src/adapters/archive/local-spool.ts";
 import { inlineCodec } from "../../src/adapters/codec/inline-codec.ts";
-import { parseBackupId } from "../../src/domain/backup-id.ts";
+import { parseBackupId, type BackupId } from "../../src/domain/backup-id.ts";
 import type { Store } from "../../src/ports/store.ts";
-import { readManifest } from "../../src/repository/catalog.ts";
+import { readManifest, readStoredManifest } from "../../src/repository/manifest-reader.ts";
 import { allFingerprints } from "../../src/repository/content-fingerprints.ts";
 import { cat } from "../../src/usecases/cat.ts";
 import type { CompactDeps, CompactEvent, CompactRequest } from "../../src/usecases/compact-types.ts";
@@ -50,7 +50,7 @@ export async function contentOf(store: Store, id: string): Promise<readonly stri
   for await (const view of cat({ store, codec }, everyMessage(id))) lines.push(JSON.stringify(view));
   const manifest = await readManifest(store, parseBackupId(id));
   for (const queue of manifest.queues) {
-    const manifestOf = async (holder: Parameters<typeof readManifest>[1]) => readManifest(store, holder);
+    const manifestOf = async (holder: BackupId) => readStoredManifest(store, holder);
     const fingerprints = await allFingerprints({ store, codec }, manifest, queue, manifestOf);
     lines.push(`${queue.name} ${Buffer.from(fingerprints).toString("hex")}`);
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
-import { parseBackupId } from "../../../src/domain/backup-id.ts";
+import type { BackupId } from "../../../src/domain/backup-id.ts";
 import type { Manifest } from "../../../src/domain/manifest.ts";
 import type { MessageRecord } from "../../../src/domain/message.ts";
 import { createCatalog, type Catalog } from "../../../src/repository/catalog.ts";
@@ -46,7 +46,7 @@ async function taken(catalog: Catalog, manifest: Manifest) {
   const [queue] = manifest.queues;
   if (queue === undefined) throw new Error("no queue");
   const source = { store: catalog.store, codec };
-  const manifestOf = async (id: string): Promise<Manifest> => catalog.manifest(parseBackupId(id));
+  const manifestOf = async (id: BackupId) => catalog.storedManifest(id);
   const bodies: string[] = [];
   for await (const batch of readContent(source, segmentRuns(manifest, queue, 0, manifestOf))) {
     for (const { record } of batch) bodies.push(Buffer.from(record.body).toString());

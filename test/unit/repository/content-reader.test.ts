@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
-import { parseBackupId } from "../../../src/domain/backup-id.ts";
+import type { BackupId } from "../../../src/domain/backup-id.ts";
 import type { ContentRange, Manifest, QueueEntry } from "../../../src/domain/manifest.ts";
 import { readDefinitions } from "../../../src/repository/archive-reader.ts";
+import type { ManifestOf } from "../../../src/repository/backup-references.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
 import { readContent, segmentRuns } from "../../../src/repository/content-reader.ts";
 import { fingerprintRuns } from "../../../src/repository/fingerprints.ts";
@@ -17,7 +18,7 @@ async function sequencesOf(
   manifest: Manifest,
   queue: QueueEntry,
   from: number,
-  manifestOf: (id: string) => Promise<Manifest>,
+  manifestOf: ManifestOf,
   end?: number,
 ): Promise<string[]> {
   const found: string[] = [];
@@ -35,7 +36,7 @@ test("the messages of a queue in order, from anywhere", async () => {
   const manifest = await writeBackup(await createCatalog(store, REPOSITORY), sampleBackup());
   const [queue] = manifest.queues;
   if (queue === undefined) throw new Error("no queue");
-  const never = async (): Promise<Manifest> => expect.unreachable("no other backup is needed");
+  const never: ManifestOf = async () => expect.unreachable("no other backup is needed");
   for (let from = 0; from <= 31; from += 1) {
     const expected = messages(30).flatMap((_, at) => (at >= from ? [`${at} message ${at}`] : []));
     expect(await sequencesOf(store, manifest, queue, from, never)).toEqual(expected);
@@ -73,7 +74,7 @@ test("records kept by another backup are read where they are", async () => {
         const expected = all.flatMap((number, at) =>
           at >= from && at < end ? [`${at} message ${number}`] : [],
         );
-        const manifestOf = async (id: string): Promise<Manifest> => catalog.manifest(parseBackupId(id));
+        const manifestOf = async (id: BackupId) => catalog.storedManifest(id);
         expect(
           await sequencesOf(store, { ...base, id: "20261122-000000F" }, later, from, manifestOf, end),
         ).toEqual(expected);
@@ -82,7 +83,7 @@ test("records kept by another backup are read where they are", async () => {
     { numRuns: 40 },
   );
   const content: ContentRange[] = [{ kind: "kept", backup: base.id, ordinal: 1, first: 29, count: 2 }];
-  const runs = segmentRuns(base, { ...queue, content }, 0, async () => base);
+  const runs = segmentRuns(base, { ...queue, content }, 0, async () => ({ manifest: base, seal: "" }));
   await expect(runs.next()).rejects.toMatchObject({ code: "ARCHIVE_DAMAGED" });
 });
 

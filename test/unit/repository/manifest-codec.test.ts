@@ -196,6 +196,36 @@ test("a full backup keeps nothing elsewhere, an incremental may", () => {
   );
 });
 
+test("what is needed is noted whole, and by incrementals alone", () => {
+  const reference = { backup: "20261121-193200F", sha256: "a".repeat(64) };
+  expectRefused("needs", [reference], "needs");
+  const other = { ...reference, backup: "20261121-193200F_20261122-000000I" };
+  const kept = { kind: "kept", backup: other.backup, ordinal: 1, first: 0, count: 30 };
+  const incremental = {
+    ...manifest,
+    id: "20261121-193200F_20261122-020000I",
+    kind: "incremental",
+    base: reference.backup,
+    queues: [{ ...manifest.queues[0], segments: [], index: [], content: [kept] }],
+  };
+  const read = (needs: unknown) => decodeManifest(encodeDocument({ ...incremental, needs }), "m");
+  expect(read([reference, other]).needs).toEqual([reference, other]);
+  expect(decodeManifest(encodeDocument(incremental), "m")).not.toHaveProperty("needs");
+  const refused: readonly (readonly [unknown, string])[] = [
+    [[reference], "needs: backup 20261121-193200F_20261122-000000I"],
+    [[other], "needs: backup 20261121-193200F is"],
+    [[reference, other, other], "needs[2].backup: is there twice"],
+    [[{ ...reference, sha256: "A".repeat(64) }, other], "needs[0].sha256:"],
+    [[{ ...reference, backup: "../x" }, other], "needs[0].backup:"],
+    [null, "needs:"],
+  ];
+  for (const [needs, why] of refused) {
+    expect(() => read(needs), why).toThrow(
+      expect.objectContaining({ code: "MANIFEST_DAMAGED", message: expect.stringContaining(why) }),
+    );
+  }
+});
+
 test("settings that try to change what objects are stay settings", () => {
   const text = JSON.stringify(manifest).replace(
     '"arguments":{}',
