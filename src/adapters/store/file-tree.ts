@@ -5,6 +5,7 @@ import { BackupError } from "../../domain/errors.ts";
 import type { ObjectInfo } from "../../ports/store.ts";
 import { errnoOf, isAbsence } from "./file-errors.ts";
 import { syncDirectory } from "./file-sync.ts";
+import { walkTree } from "./tree-walk.ts";
 
 /**
  * The parts of a key as parts of a path. Throws INTERNAL for a key that could lead anywhere else, or that `list` would not show:
@@ -90,69 +91,19 @@ export async function pruneDirectories(base: string, parts: readonly string[]): 
   }
 }
 
-/** Directories looked into at once: what a listing waits for is one answer after another. */
-const AT_ONCE = 16;
-
 /**
- * Keys of regular files below `prefix`, ascending by code unit, some at a time. Names beginning with a dot and links are not ours.
- * `sound` as for `requireNoLinks`.
+ * Keys of regular files below `prefix`, ascending by code unit, some at a time. Links are not ours. `sound` as for `requireNoLinks`.
  */
 export async function* walk(
   base: string,
   prefix: string,
   sound: Set<string> = new Set(),
 ): AsyncGenerator<readonly string[]> {
-  yield* keysBelow({ base, prefix, sound }, wanted(prefix, "", await entriesOf(base)));
-}
-
-interface Walk {
-  readonly base: string;
-  readonly prefix: string;
-  readonly sound: Set<string>;
-}
-
-/** A file, or with a slash at its end a directory. */
-type Name = string;
-
-async function* keysBelow(walking: Walk, names: readonly Name[]): AsyncGenerator<readonly string[]> {
-  const { base, prefix, sound } = walking;
-  for (let at = 0; at < names.length; at += AT_ONCE) {
-    const some = names.slice(at, at + AT_ONCE);
-    const looked = await Promise.all(
-      some.map(async (name) => {
-        if (!isDirectory(name)) return null;
-        const directory = path.join(base, name.slice(0, -1));
-        sound.add(directory);
-        return wanted(prefix, name, await entriesOf(directory));
-      }),
-    );
-    let keys: string[] = [];
-    for (const [nth, name] of some.entries()) {
-      const inside = looked[nth] ?? null;
-      if (inside === null) keys.push(name);
-      if (inside?.some(isDirectory) !== true) {
-        keys.push(...(inside ?? []));
-        continue;
-      }
-      yield keys;
-      keys = [];
-      yield* keysBelow(walking, inside);
-    }
-    yield keys;
-  }
-}
-
-/** What of a directory may have to do with the prefix, ascending. */
-function wanted(prefix: string, key: string, items: readonly Dirent[]): readonly Name[] {
-  return items
-    .filter((item) => !item.name.startsWith(".") && (item.isDirectory() || item.isFile()))
-    .map((item) => `${key}${item.name}${item.isDirectory() ? "/" : ""}`)
-    .filter((name) => name.startsWith(prefix) || (isDirectory(name) && prefix.startsWith(name)))
-    .toSorted((a, b) => (a < b ? -1 : 1));
-}
-
-function isDirectory(name: Name): boolean {
-  return name.endsWith("/");
+  yield* walkTree(prefix, async (folder) => {
+    const directory = path.join(base, folder);
+    if (folder !== "") sound.add(directory);
+    return entriesOf(directory);
+  });
 }
 
 /** The same with what is known of each. */

@@ -17,17 +17,18 @@ export async function sweepDead(directory: string): Promise<readonly string[]> {
   const removed: string[] = [];
   for (const name of await namesIn(directory)) {
     const item = path.join(directory, name);
-    if (!(await isDead(item, name))) continue;
+    if (!(await isOfDead(name, async () => idleMs(item)))) continue;
     await rm(item, { recursive: true, force: true });
     removed.push(item);
   }
   return removed;
 }
 
-async function isDead(item: string, name: string): Promise<boolean> {
+/** Whether whoever gave this name is gone. `idle`: milliseconds since it was last written, by the clock of where it is. */
+export async function isOfDead(name: string, idle: () => Promise<number>): Promise<boolean> {
   const [, machine, pid, run] = /^([0-9a-f]{8})-(\d+)-([0-9a-f]{8})-/.exec(name) ?? [];
   if (machine === undefined || pid === undefined || run === undefined) return false;
-  if (machine !== RUNS.current.machine) return (await idleMs(item)) > MAX_IDLE_MS;
+  if (machine !== RUNS.current.machine) return (await idle()) > MAX_IDLE_MS;
   return seemsGone({ machine, pid: Number(pid), run });
 }
 

@@ -11,7 +11,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { BackupError } from "../../domain/errors.ts";
 import type { ObjectBody, PutOptions } from "../../ports/store.ts";
-import { bodyParts } from "./s3-body-parts.ts";
+import { bodyParts } from "./body-parts.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { failureOf, isConflict, isObjectMissing, isPreconditionFailed } from "./s3-errors.ts";
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bodyParts } from "../../../../src/adapters/store/s3-body-parts.ts";
+import { bodyParts } from "../../../../src/adapters/store/body-parts.ts";
 import type { ObjectBody } from "../../../../src/ports/store.ts";
 
 const NEVER = new AbortController().signal;
