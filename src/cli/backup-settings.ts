@@ -26,7 +26,7 @@ export const BACKUP_SETTINGS = {
   target: {
     kind: "list",
     value: "place",
-    help: "where backups are kept: a directory, or s3://bucket/prefix; repeatable: full, incremental and compact put a copy to each, copy brings the others up to the first, what is read comes from the first that has it whole",
+    help: "where backups are kept: a directory, s3://bucket/prefix or sftp://user@host/path; repeatable: full, incremental and compact put a copy to each, copy brings the others up to the first, what is read comes from the first that has it whole",
     group: "Target",
     commands: REPOSITORY,
   },
@@ -46,7 +46,7 @@ export const BACKUP_SETTINGS = {
   spoolDir: {
     kind: "text",
     value: "directory",
-    help: "where volumes are built before they go to the targets (default: in the first target; for one of S3, in the temporary directory)",
+    help: "where volumes are built before they go to the targets (default: in the first target; for one of S3 or SFTP, in the temporary directory)",
     group: "Target",
     commands: WRITING,
   },

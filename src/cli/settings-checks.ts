@@ -1,4 +1,5 @@
 import { isS3Target, parseS3Location } from "../domain/s3-location.ts";
+import { isSftpTarget, parseSftpLocation } from "../domain/sftp-location.ts";
 import { isEmptyPolicy } from "../domain/retention-policy.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { RawSettings } from "./raw-settings.ts";
@@ -35,14 +36,15 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   }
 }
 
-/** Two ways of writing one S3 target become one. Throws for a target nobody can use. */
+/** Two ways of writing one target become one. Throws for a target nobody can use. */
 function canonicalTarget(target: string): string {
   if (isS3Target(target)) return parseS3Location(target).text;
+  if (isSftpTarget(target)) return parseSftpLocation(target).text;
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(target)?.[1];
   if (scheme === undefined) return target;
   throw invalid(
     `target ${scheme}://... is not supported by this version`,
-    "Name a directory, for instance one on a mounted file system, or s3://bucket/prefix.",
+    "Name a directory, for instance one on a mounted file system, s3://bucket/prefix or sftp://user@host/path.",
   );
 }
 

@@ -1,6 +1,7 @@
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { isS3Target } from "../domain/s3-location.ts";
+import { isSftpTarget } from "../domain/sftp-location.ts";
 import type { Settings } from "./settings-schema.ts";
 
 export interface SpoolPlace {
@@ -17,6 +18,6 @@ export function spoolPlace({
   target: [first = "."],
 }: Pick<Settings, "spoolDir" | "target">): SpoolPlace {
   if (spoolDir !== null) return { directory: spoolDir, keepDirectory: true };
-  if (!isS3Target(first)) return { directory: path.join(first, ".spool") };
+  if (!isS3Target(first) && !isSftpTarget(first)) return { directory: path.join(first, ".spool") };
   return { directory: path.join(tmpdir(), `mqbackup-${userInfo().uid}`), mustBePrivate: true };
 }

@@ -1,5 +1,6 @@
 import type { UploadRate } from "../../adapters/store/upload-rate.ts";
 import { isS3Target, parseS3Location } from "../../domain/s3-location.ts";
+import { isSftpTarget, parseSftpLocation } from "../../domain/sftp-location.ts";
 import type { Fallback, Store } from "../../ports/store.ts";
 import { sleep } from "./run.ts";
 
@@ -21,18 +22,27 @@ export async function wireCopies(targets: readonly string[], onFallback: OnFallb
   return withCopies(await wireStores(targets), onFallback);
 }
 
-/** By what the target's URL begins with; the S3 client is loaded for those who use it. */
+/** By what the target's URL begins with; the clients of S3 and SFTP are loaded for those who use them. */
 async function openStore(target: string, bytesPerSecond: number | null): Promise<Store> {
   const uploadRate = bytesPerSecond === null ? null : await rateOf(bytesPerSecond);
   if (isS3Target(target)) {
     const { s3Store } = await import("../../adapters/store/s3-store.ts");
     return s3Store(parseS3Location(target), { uploadRate });
   }
-  const { fileStore } = await import("../../adapters/store/file-store.ts");
-  const store = fileStore(target);
+  const store = isSftpTarget(target) ? await openSftp(target) : await openDirectory(target);
   if (uploadRate === null) return store;
   const { withUploadRate } = await import("../../adapters/store/with-upload-rate.ts");
   return withUploadRate(store, uploadRate);
+}
+
+async function openSftp(target: string): Promise<Store> {
+  const { sftpStore } = await import("../../adapters/store/sftp-store.ts");
+  return sftpStore(parseSftpLocation(target));
+}
+
+async function openDirectory(directory: string): Promise<Store> {
+  const { fileStore } = await import("../../adapters/store/file-store.ts");
+  return fileStore(directory);
 }
 
 async function rateOf(bytesPerSecond: number): Promise<UploadRate> {

@@ -177,11 +177,7 @@ describe("resolveSettings", () => {
       "target gs://... is not supported by this version",
       "s3://bucket/prefix",
     ],
-    [
-      { command: "full", flags: { target: ["sftp://u:secret@h/x"] } },
-      "target sftp://... is not supported",
-      "",
-    ],
+    [{ command: "full", flags: { target: ["sftp://u:secret@h/x"] } }, "an SFTP target holds a password", ""],
     [{ command: "full", flags: { target: ["a", "a"] } }, "target a is given twice", ""],
     [{ command: "restore", flags: { target: ["a"] } }, "which backup to restore is not said", "--id latest"],
     [{ command: "drill", flags: { target: ["a"] } }, "which backup to drill is not said", "--id latest"],
