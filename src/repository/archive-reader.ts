@@ -13,7 +13,6 @@ import { fromAnyCopy } from "./copies.ts";
 import { decodeDefinitions } from "./definitions-codec.ts";
 import { fingerprintsOf } from "./fingerprints.ts";
 import { readObject } from "./objects.ts";
-import { volumeName } from "./volume.ts";
 
 /** Where archives are read from, and what opens them. */
 export interface ArchiveSource {
@@ -91,9 +90,15 @@ export async function openSegment(
 function placeOf(manifest: Manifest, queue: QueueEntry, segment: SegmentEntry) {
   const number = queue.segments.indexOf(segment) + 1;
   return {
-    key: backupKey(parseBackupId(manifest.id), volumeName(segment.volume)),
+    key: volumeKey(manifest, segment),
     name: `segment ${number} of ${describeQueue(queue)}`,
   };
+}
+
+function volumeKey({ id, volumes }: Manifest, { volume: number }: SegmentEntry | DefinitionsEntry): string {
+  const volume = volumes[number - 1];
+  if (volume !== undefined) return backupKey(parseBackupId(id), volume.name);
+  throw new BackupError("INTERNAL", `backup ${id} has no volume ${number}, and its manifest was not checked`);
 }
 
 /** Throws as `readSegment`. */
@@ -103,7 +108,7 @@ export async function readDefinitions(
   entry: DefinitionsEntry,
   options: Abortable = {},
 ): Promise<Definitions> {
-  const key = backupKey(parseBackupId(manifest.id), volumeName(entry.volume));
+  const key = volumeKey(manifest, entry);
   const name = `the definitions of virtual host ${entry.vhost}`;
   const definitions = decodeDefinitions(await readEntry(source, key, entry, name, options), name);
   if (definitions.vhost === entry.vhost) return definitions;

@@ -2,7 +2,7 @@ import { isBackupId, chainOf, kindOf } from "../domain/backup-id.ts";
 import type { FrameRange, Manifest, QueueEntry, VolumeEntry } from "../domain/manifest.ts";
 import { keptFrom } from "../domain/holdings.ts";
 import { FINGERPRINT_BYTES, SEGMENT_HEADER_BYTES } from "../domain/record.ts";
-import { INDEX_NAME, volumeName } from "./volume.ts";
+import { INDEX_NAME, volumeName, volumeNumber } from "./volume.ts";
 
 export interface ManifestFault {
   readonly path: readonly PropertyKey[];
@@ -39,11 +39,14 @@ export function checkIds({
   return null;
 }
 
-/** A name is never taken as a path: only the one that belongs at its place is accepted. */
+/** A name is never taken as a path: only those are accepted that volumes have, each once and in their order. */
 function checkFiles({ volumes, index }: Manifest): ManifestFault | null {
+  let last = 0;
   for (const [at, volume] of volumes.entries()) {
-    const expected = volumeName(at + 1);
-    if (volume.name !== expected) return fault(["volumes", at, "name"], `is not ${expected}`);
+    const number = volumeNumber(volume.name);
+    if (number === null) return fault(["volumes", at, "name"], "is not that of a volume");
+    if (number <= last) return fault(["volumes", at, "name"], `does not come behind ${volumeName(last)}`);
+    last = number;
   }
   return index.name === INDEX_NAME ? null : fault(["index", "name"], `is not ${INDEX_NAME}`);
 }

@@ -15,6 +15,12 @@ export function volumeName(number: number): string {
   return `data-${String(number).padStart(5, "0")}.tar.zst`;
 }
 
+/** The number in a name as `volumeName` gives it; null: it is none. */
+export function volumeNumber(name: string): number | null {
+  const number = Number(/^data-(\d{5,15})\.tar\.zst$/.exec(name)?.[1] ?? 0);
+  return number > 0 && volumeName(number) === name ? number : null;
+}
+
 export function isVolumeName(name: string): boolean {
   return /^data-\d{5,}\.tar\.zst$/.test(name);
 }

@@ -83,18 +83,31 @@ test("files have no paths and no other names than theirs", () => {
   const names = [
     "../data-00001.tar.zst",
     "/etc/passwd",
-    "data-00002.tar.zst",
+    "data-00000.tar.zst",
     "data-1.tar.zst",
+    "data-000001.tar.zst",
     "data-00001.tar.zst.age",
     "data-00001.tar.zst\n",
     "manifest.json",
     "",
   ];
   for (const name of names) expectRefused("volumes.0.name", name, "volumes[0].name");
+  const [first] = manifest.volumes;
+  for (const name of [first?.name, "data-00000.tar.zst"])
+    expectRefused("volumes.1.name", name, "volumes[1].name");
   for (const name of ["../index.tar.zst", "data-00001.tar.zst", ""])
     expectRefused("index.name", name, "index.name");
   for (const id of ["../20261121-193200F", "20261121-193200", "", "20261121-193200F/.."])
     expectRefused("id", id, "id");
+});
+
+test("numbers of volumes ascend, and need not be without gaps", () => {
+  const last = manifest.volumes.length - 1;
+  expect(last).toBeGreaterThan(0);
+  for (const name of ["data-00017.tar.zst", "data-100000.tar.zst"]) {
+    const read = decodeManifest(tampered(`volumes.${last}.name`, name), "manifest.json");
+    expect(read.volumes.at(-1)).toMatchObject({ name });
+  }
 });
 
 test("absurd numbers are refused before anything is read", () => {
