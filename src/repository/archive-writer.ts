@@ -5,11 +5,17 @@ import type { SealedSegment, SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool, SpooledFile, SpoolFile } from "../ports/spool.ts";
 import { encodeDefinitions } from "./definitions-codec.ts";
 import type { BuiltSegment } from "./segment-builder.ts";
+import {
+  segmentIdentity,
+  streamOffsets,
+  type ShippedSegments,
+  type VolumeSegment,
+} from "./shipped-segments.ts";
 import { appendEntry, END_OF_ARCHIVE, endArchive, plainEntry, volumeName } from "./volume.ts";
 
 export interface ArchiveWriterOptions {
   readonly spool: Pick<Spool, "create">;
-  readonly codec: Pick<SegmentCodec, "memory" | "sealRecords" | "sealEntry">;
+  readonly codec: Pick<SegmentCodec, "memory" | "sealRecords" | "sealEntry" | "fingerprint" | "recycle">;
   /** A volume is closed before it would grow past this; one segment larger than that makes a volume of its own. */
   readonly volumeBytes: number;
   /** Unix time of the tar entries, seconds. */
@@ -17,10 +23,15 @@ export interface ArchiveWriterOptions {
   /** Resolves when the spool has room for another volume; nothing is written before. */
   roomForVolume(): Promise<void>;
   /** Takes a finished volume and releases it; others are written and finished meanwhile. */
-  onVolume(file: SpooledFile): Promise<void>;
+  onVolume(file: SpooledFile, segments: readonly VolumeSegment[]): Promise<void>;
+  /** Number of the first volume; absent: 1. */
+  readonly firstVolume?: number;
+  /** What need not be stored again; absent: everything is stored. */
+  readonly shipped?: ShippedSegments;
 }
 
 export interface StoredSegment extends FrameRange {
+  /** The number in its name. */
   readonly volume: number;
   readonly plainBytes: number;
   readonly records: number;
@@ -32,7 +43,18 @@ export interface StoredSegment extends FrameRange {
 interface OpenVolume {
   readonly number: number;
   readonly file: SpoolFile;
+  readonly segments: VolumeSegment[];
 }
+
+interface Queue {
+  readonly folder: string;
+  added: number;
+  records: number;
+  last: Promise<unknown>;
+}
+
+/** What was stored, or need not be. */
+type Placed = FrameRange & { readonly volume: number };
 
 /**
  * Writes the volumes of one backup. Queues may add at once, and a queue may add its next segment before the last is stored:
@@ -45,7 +67,7 @@ export class ArchiveWriter implements AsyncDisposable {
   readonly #volumes: VolumeEntry[] = [];
   readonly #deliveries = new Set<Promise<void>>();
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #queues = new Map<string, { added: number; last: Promise<unknown> }>();
+  readonly #queues = new Map<string, Queue>();
   #definitions = 0;
   #started = 0;
   #open: OpenVolume | null = null;
@@ -64,23 +86,49 @@ export class ArchiveWriter implements AsyncDisposable {
 
   /** `folder` as `queueFolder` makes it. The segment's memory is handed over. */
   addRecords(folder: string, segment: BuiltSegment): Promise<StoredSegment> {
-    const queue = this.#queues.get(folder) ?? { added: 0, last: Promise.resolve() };
+    const queue = this.#queues.get(folder) ?? { folder, added: 0, records: 0, last: Promise.resolve() };
+    const stored = this.#addSegment({ ...queue }, segment);
     queue.added += 1;
-    const { padded, plainBytes, records } = segment;
-    const entryName = recordsEntryName(folder, queue.added);
-    const stored = this.#add(queue.last, async () => {
-      const { modifiedAt, codec } = this.#options;
-      return codec.sealRecords({ entryName, modifiedAt, padded, plainBytes });
-    }).then(({ sealed, ...place }) => ({
-      ...place,
-      plainBytes,
-      records,
-      sha256: sealed.sha256,
-      fingerprints: sealed.fingerprints,
-    }));
+    queue.records += segment.records;
     queue.last = this.#track(stored);
     this.#queues.set(folder, queue);
     return stored;
+  }
+
+  /** `queue`: as it was before the segment. */
+  async #addSegment(
+    { folder, added, records: first, last }: Queue,
+    { padded, plainBytes, records }: BuiltSegment,
+  ): Promise<StoredSegment> {
+    this.#throwFailure();
+    const { codec, modifiedAt, shipped } = this.#options;
+    const offsets = streamOffsets(padded.subarray(0, plainBytes), records);
+    const found = shipped?.at(folder, first, { records, plainBytes }) ?? null;
+    let rest = padded;
+    if (shipped !== undefined && found !== null) {
+      const again = await this.#orFail(codec.fingerprint({ padded, plainBytes }));
+      if (segmentIdentity(again.fingerprints, offsets) === found.segment.identity) {
+        codec.recycle(again.padded);
+        shipped.take(found);
+        await last;
+        this.#throwFailure();
+        const { offset, length, sha256 } = found.segment;
+        const { volume } = found;
+        return { volume, offset, length, plainBytes, records, sha256, fingerprints: again.fingerprints };
+      }
+      rest = again.padded;
+    }
+    const entryName = recordsEntryName(folder, added + 1);
+    const { sealed, ...place } = await this.#add(
+      last,
+      async () => codec.sealRecords({ entryName, modifiedAt, padded: rest, plainBytes }),
+      ({ offset, length }, { sha256, fingerprints }) => {
+        const identity = segmentIdentity(fingerprints, offsets);
+        return { folder, first, records, plainBytes, offset, length, sha256, identity };
+      },
+    );
+    const { sha256, fingerprints } = sealed;
+    return { ...place, plainBytes, records, sha256, fingerprints };
   }
 
   async addDefinitions(definitions: Definitions): Promise<DefinitionsEntry> {
@@ -115,46 +163,51 @@ export class ArchiveWriter implements AsyncDisposable {
   async #add(
     before: Promise<unknown>,
     seal: () => Promise<SealedSegment>,
-  ): Promise<FrameRange & { readonly volume: number; readonly sealed: SealedSegment }> {
+    segmentOf?: (place: FrameRange, sealed: SealedSegment) => VolumeSegment,
+  ): Promise<Placed & { readonly sealed: SealedSegment }> {
     this.#throwFailure();
-    const sealing = seal();
-    const [sealed] = await Promise.all([sealing.catch((error: unknown) => this.#fail(error)), before]);
-    return this.#inLane(async () => ({ ...(await this.#store(sealed)), sealed }));
+    const [sealed] = await Promise.all([this.#orFail(seal()), before]);
+    return this.#inLane(async () => {
+      const { open, place } = await this.#store(sealed);
+      if (segmentOf !== undefined) open.segments.push(segmentOf(place, sealed));
+      sealed.release();
+      return { ...place, volume: open.number, sealed };
+    });
   }
 
-  async #store(sealed: SealedSegment): Promise<FrameRange & { readonly volume: number }> {
+  async #store(sealed: SealedSegment): Promise<{ readonly open: OpenVolume; readonly place: FrameRange }> {
     const { volumeBytes } = this.#options;
     const bytes = sealed.headerFrames.length + sealed.frames.length + END_OF_ARCHIVE.length;
     if (this.#open !== null && this.#open.file.bytes + bytes > volumeBytes) await this.#closeVolume();
-    this.#open ??= await this.#openVolume();
-    const { number, file } = this.#open;
-    const place = await appendEntry(file, sealed);
-    sealed.release();
-    return { volume: number, ...place };
+    const open = (this.#open ??= await this.#openVolume());
+    return { open, place: await appendEntry(open.file, sealed) };
   }
 
   async #openVolume(): Promise<OpenVolume> {
     const failed = new Promise<void>((resolve) => (this.#wakeUp = resolve));
     await Promise.race([this.#options.roomForVolume(), failed]);
     this.#throwFailure();
+    const number = this.#started + (this.#options.firstVolume ?? 1);
     this.#started += 1;
-    return { number: this.#started, file: await this.#options.spool.create(volumeName(this.#started)) };
+    return { number, file: await this.#options.spool.create(volumeName(number)), segments: [] };
   }
 
   async #closeVolume(): Promise<void> {
     if (this.#open === null) return;
-    const { file } = this.#open;
+    const { file, segments } = this.#open;
     this.#open = null;
     const finished = await endArchive(file);
     this.#volumes.push({ name: finished.name, bytes: finished.bytes, sha256: finished.sha256 });
-    const delivery: Promise<void> = this.#deliver(finished).finally(() => this.#deliveries.delete(delivery));
+    const delivery: Promise<void> = this.#deliver(finished, segments).finally(() =>
+      this.#deliveries.delete(delivery),
+    );
     this.#deliveries.add(delivery);
   }
 
   /** Never rejects: a failure shows at whatever comes next. */
-  async #deliver(file: SpooledFile): Promise<void> {
+  async #deliver(file: SpooledFile, segments: readonly VolumeSegment[]): Promise<void> {
     try {
-      await this.#options.onVolume(file);
+      await this.#options.onVolume(file, segments);
     } catch (error) {
       this.#keep(error);
     }
@@ -183,6 +236,10 @@ export class ArchiveWriter implements AsyncDisposable {
 
   async #settled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.all(this.#pending);
+  }
+
+  async #orFail<T>(work: Promise<T>): Promise<T> {
+    return work.catch((error: unknown) => this.#fail(error));
   }
 
   #fail(error: unknown): never {

@@ -1,15 +1,19 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { decompress } from "zstd-napi";
 import { localSpool } from "../../../src/adapters/archive/local-spool.ts";
 import { inlineCodec } from "../../../src/adapters/codec/inline-codec.ts";
 import { BackupError } from "../../../src/domain/errors.ts";
 import { queueFolder } from "../../../src/domain/entry-name.ts";
+import type { MessageRecord } from "../../../src/domain/message.ts";
 import { readRecords } from "../../../src/domain/record.ts";
 import type { PlainSegment, SealedSegment, SegmentCodec } from "../../../src/ports/segment-codec.ts";
 import type { SpooledFile } from "../../../src/ports/spool.ts";
 import { ArchiveWriter, type ArchiveWriterOptions } from "../../../src/repository/archive-writer.ts";
 import { fingerprintsOf } from "../../../src/repository/fingerprints.ts";
+import { ShippedSegments, type ShippedVolume } from "../../../src/repository/shipped-segments.ts";
 import { SegmentBuilder, type BuiltSegment } from "../../../src/repository/segment-builder.ts";
+import { volumeNumber } from "../../../src/repository/volume.ts";
 import { DEFINITIONS, message } from "../../fakes/sample-backup.ts";
 import { tempDirectory } from "../../lab/temp.ts";
 
@@ -237,4 +241,86 @@ test("disposal waits until nothing is being shipped", async () => {
   expect(shipped).toBe(true);
   await expect(at.archive.addRecords(queueFolder(1, "q"), segmentOf(3))).rejects.toThrow("closed");
   await at[Symbol.asyncDispose]();
+});
+
+describe("segments an interrupted run has shipped", () => {
+  const folder = queueFolder(1, "q");
+
+  /** Volumes as a run before left them, one segment in each. */
+  async function shippedVolumes(...segments: readonly BuiltSegment[]): Promise<readonly ShippedVolume[]> {
+    const shipped: ShippedVolume[] = [];
+    await using at = await setting({
+      volumeBytes: 1,
+      onVolume: async ({ name, bytes, sha256 }, contained) => {
+        shipped.push({ name, bytes, sha256, number: volumeNumber(name) ?? 0, segments: contained });
+        return Promise.resolve();
+      },
+    });
+    for (const segment of segments) await at.archive.addRecords(folder, segment);
+    await at.archive.finish();
+    return shipped;
+  }
+
+  function built(records: readonly MessageRecord[]): BuiltSegment {
+    const builder = new SegmentBuilder(1_000_000);
+    for (const record of records) builder.append(record);
+    return builder.take();
+  }
+
+  test("are not stored again, whatever the broker did to their deliveries; what differs is, behind them", async () => {
+    const volumes = await shippedVolumes(segmentOf(1, 2), segmentOf(3, 4), segmentOf(5, 6));
+    const shipped = new ShippedSegments(volumes);
+    await using at = await setting({ shipped, firstVolume: 7 });
+    const again = built([1, 2].map((number) => ({ ...message(number, 200), redelivered: true })));
+    const stored = [];
+    for (const segment of [again, segmentOf(3, 9), segmentOf(5, 6), segmentOf(7)])
+      stored.push(at.archive.addRecords(folder, segment));
+    const [first, second, third, fourth] = await Promise.all(stored);
+    const known = volumes[0]?.segments[0];
+    expect(first).toMatchObject({ volume: 1, offset: known?.offset, sha256: known?.sha256 });
+    const plain = segmentOf(1, 2);
+    expect(first?.fingerprints).toEqual(fingerprintsOf(plain.padded.subarray(0, plain.plainBytes)));
+    expect([second, third, fourth].map((each) => each?.volume)).toEqual([7, 3, 7]);
+    const [volume] = await at.archive.finish();
+    expect(volume?.name).toBe("data-00007.tar.zst");
+    expect([shipped.count, shipped.used().map(({ number }) => number)]).toEqual([2, [1, 3]]);
+    const bytes = at.volumes.get("data-00007.tar.zst") ?? Buffer.alloc(0);
+    expect(decompress(bytes.subarray(0, second?.offset)).toString("latin1")).toContain("000002.records");
+  });
+
+  test("of a stream only with the same offsets", async () => {
+    const records = (from: number): MessageRecord[] =>
+      [1, 2].map((number) => ({ ...message(number, 200), streamOffset: from + number }));
+    const volumes = await shippedVolumes(built(records(100)));
+    for (const [from, volume] of [
+      [100, 1],
+      [101, 2],
+    ] as const) {
+      await using at = await setting({ shipped: new ShippedSegments(volumes), firstVolume: 2 });
+      expect(await at.archive.addRecords(folder, built(records(from)))).toMatchObject({ volume });
+    }
+  });
+
+  test("of two for one place the later alone", async () => {
+    const [older] = await shippedVolumes(segmentOf(1, 2));
+    const [newer] = await shippedVolumes(segmentOf(1, 3));
+    if (!older || !newer) throw new Error("a volume is missing");
+    const volumes = [older, { ...newer, number: 2 }];
+    for (const [segment, volume] of [
+      [segmentOf(1, 2), 3],
+      [segmentOf(1, 3), 2],
+    ] as const) {
+      await using at = await setting({ shipped: new ShippedSegments(volumes), firstVolume: 3 });
+      expect(await at.archive.addRecords(folder, segment)).toMatchObject({ volume });
+    }
+  });
+
+  test("a failure to take fingerprints fails everything", async () => {
+    const broken = new BackupError("INTERNAL", "a thread died");
+    const shipped = new ShippedSegments(await shippedVolumes(segmentOf(1, 2)));
+    const failingCodec = { ...codec, fingerprint: async () => Promise.reject(broken) };
+    await using at = await setting({ shipped, firstVolume: 2, codec: failingCodec });
+    await expect(at.archive.addRecords(folder, segmentOf(1, 2))).rejects.toBe(broken);
+    await expect(at.archive.finish()).rejects.toBe(broken);
+  });
 });
