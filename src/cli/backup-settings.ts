@@ -1,3 +1,4 @@
+import { LOCK_SETTINGS } from "./lock-settings.ts";
 import type { SettingEntry } from "./setting-entry.ts";
 
 const TAKING = ["full", "incremental"] as const;
@@ -57,6 +58,7 @@ export const BACKUP_SETTINGS = {
     group: "Target",
     commands: WRITING,
   },
+  ...LOCK_SETTINGS,
   uploadRate: {
     kind: "text",
     value: "rate",

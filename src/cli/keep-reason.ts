@@ -19,6 +19,8 @@ export function keepReason(reason: KeepReason): string {
       return `${reason.chain ? "chain of " : ""}newest full ${reason.place} of ${reason.of}`;
     case "marked":
       return "marked";
+    case "locked":
+      return reason.until === null ? "locked by a legal hold" : `locked until ${reason.until.toISOString()}`;
     case "future":
       return "begun in the future";
     case "newest":

@@ -17,6 +17,10 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
   if (settingEntry("url").commands.includes(command)) checkBroker(settings, raw);
   if (settingEntry("queueType").commands.includes(command)) checkQueues(settings, raw);
   if (settingEntry("fromSeq").commands.includes(command)) checkRange(settings, raw);
+  if (settings.lockMode !== null && settings.lockDays === null) {
+    const origin = raw.get("lockMode")?.origin;
+    throw invalid(`${origin} says how to lock, but not for how long`, "Say it with --lock-days.");
+  }
   if (settingEntry("spoolMax").commands.includes(command)) checkSpool(settings, raw);
   if (command === "verify") checkLevel(settings, raw);
   if (command === "drill") checkDrill(settings);

@@ -4,6 +4,7 @@ import { parseQueueMapping } from "../domain/queue-mapping.ts";
 import { ACCEPT_SPENT } from "../domain/delivery-limit.ts";
 import { ACCEPT_HOLD_MEMORY, ACCEPT_IN_FLIGHT, ACCEPT_SAC_TAKEOVER } from "../domain/reading-plan.ts";
 import { ACCEPTABLE } from "../domain/restore-request.ts";
+import { LOCK_MODES } from "../domain/object-lock.ts";
 import { compileQueuePattern } from "../domain/queue-pattern.ts";
 import { BackupError } from "../domain/errors.ts";
 import {
@@ -69,6 +70,14 @@ const SHAPE = {
   uploadRate: z
     .string()
     .transform(checked((rate) => atLeast(parseByteRate(rate), 1024, "1KiB a second")))
+    .nullable()
+    .default(null),
+  lockDays: z
+    .string()
+    .transform(checked((n) => parseWhole(n, 1, 36_500)))
+    .nullable()
+    .default(null),
+  lockMode: oneOf(...LOCK_MODES)
     .nullable()
     .default(null),
   compressionLevel: z.string().transform(checked((level) => parseWhole(level, 1, 19))),

@@ -19,6 +19,8 @@ export type KeepReason =
   | PolicyReason
   | NeededReason
   | { readonly kind: "marked" }
+  /** null: until somebody takes the lock away. */
+  | { readonly kind: "locked"; readonly until: Date | null }
   /** Begun later than now: some clock is wrong, and no rule of time is to be trusted with it. */
   | { readonly kind: "future" }
   /** The newest of its set that is complete; where none is, the newest. */
@@ -41,6 +43,8 @@ export interface RetentionScope {
   /** Only backups of this set may go; null: of all sets. */
   readonly set: string | null;
   readonly now: Date;
+  /** Backups that cannot be removed before a time; null: until somebody takes the lock away. */
+  readonly locked?: ReadonlyMap<BackupId, Date | null>;
 }
 
 /**
@@ -56,7 +60,7 @@ export function planRetention<Backup extends RetentionBackup>(
   const names = [...new Set(backups.map(({ set }) => set))].toSorted();
   const sets = names
     .filter((name) => scope.set === null || name === scope.set)
-    .map((set) => ({ set, backups: judge(ofSet(backups, set), policy, scope.now) }));
+    .map((set) => ({ set, backups: judge(ofSet(backups, set), policy, scope) }));
   const unwanted = new Set(
     sets.flatMap((each) => each.backups.filter(isUnwanted).map(({ backup }) => backup)),
   );
@@ -75,7 +79,7 @@ function ofSet<Backup extends RetentionBackup>(backups: readonly Backup[], name:
 function judge<Backup extends RetentionBackup>(
   backups: readonly Backup[],
   policy: RetentionPolicy,
-  now: Date,
+  { now, locked }: RetentionScope,
 ): readonly Judgement<Backup>[] {
   const past = backups.filter(({ startedAt }) => startedAt <= now);
   const byPolicy = policyReasons(past, policy);
@@ -84,6 +88,8 @@ function judge<Backup extends RetentionBackup>(
     const reasons: KeepReason[] = [...(byPolicy.get(backup.id) ?? [])];
     if (backup.startedAt > now) reasons.push({ kind: "future" });
     if (backup.marked) reasons.push({ kind: "marked" });
+    const until = locked?.get(backup.id);
+    if (until !== undefined) reasons.push({ kind: "locked", until });
     if (backup === newest && reasons.length === 0)
       reasons.push({ kind: "newest", complete: backup.complete });
     return { backup, reasons };

@@ -1,4 +1,5 @@
 import type { BackupError } from "../domain/errors.ts";
+import type { FoundLock, ObjectLock } from "../domain/object-lock.ts";
 import type { Abortable } from "./abortable.ts";
 
 /** A body that can be read more than once, so that a put can be tried again. */
@@ -18,6 +19,8 @@ export interface ObjectInfo {
 export interface PutOptions extends Abortable {
   /** Put only when nothing is there: OBJECT_EXISTS otherwise, and what is there stays as it is. */
   readonly ifAbsent?: boolean;
+  /** Only where there are `locks`. */
+  readonly lock?: ObjectLock;
 }
 
 export interface GetOptions extends Abortable {
@@ -40,6 +43,16 @@ interface Copies {
   onFallback(fallback: Fallback): void;
 }
 
+/** Of a target that may be able to lock what it keeps. Its versions: what is overwritten or deleted stays as an older one. */
+export interface ObjectLocks {
+  /** Throws TARGET_REFUSED where nothing can be locked, or that cannot be told. */
+  check(options?: Abortable): Promise<void>;
+  /** null: it is not locked, or not there. Throws TARGET_REFUSED where that cannot be told. */
+  of(key: string, options?: Abortable): Promise<FoundLock | null>;
+  /** Locks what is there, for longer than it is. A shorter lock than it has, or one of another mode, is TARGET_REFUSED. */
+  extend(key: string, lock: ObjectLock, options?: Abortable): Promise<void>;
+}
+
 /**
  * One target: where objects are kept under slash-separated keys.
  * - put is all or nothing: when it resolves the object is durable and visible whole; when it rejects, nothing of it is visible.
@@ -54,6 +67,8 @@ export interface Store {
   readonly location: string;
   /** Stands for several; whoever checks what he reads asks one after another: see `repository/copies.ts`. Absent: it is one. */
   readonly copies?: Copies;
+  /** Absent: nothing is ever locked there. */
+  readonly locks?: ObjectLocks;
   put(key: string, body: ObjectBody, options?: PutOptions): Promise<void>;
   get(key: string, options?: GetOptions): AsyncIterable<Uint8Array>;
   list(prefix: string, options?: Abortable): AsyncIterable<ObjectInfo>;

@@ -35,6 +35,14 @@ export function isOwnName(name: string): boolean {
   return [MANIFEST_NAME, MARK_NAME, INDEX_NAME, BEGUN_NAME].includes(name) || isVolumeName(name);
 }
 
+/** The backup that an object is a part of for as long as that exists, and its name there; null: it is not. */
+export function lastingPart(key: string): { readonly id: BackupId; readonly name: string } | null {
+  if (!key.startsWith(BACKUPS)) return null;
+  const [id = "", name = "", ...deeper] = key.slice(BACKUPS.length).split("/");
+  const lasts = [MANIFEST_NAME, INDEX_NAME].includes(name) || isVolumeName(name);
+  return lasts && isBackupId(id) && deeper.length === 0 ? { id, name } : null;
+}
+
 /**
  * Every folder with a backup's name, in the order of the listing. Other things at the target are not ours to judge; `onOther` is told
  * of those beside these folders.

@@ -12,6 +12,13 @@ export function bytesBody(bytes: Uint8Array): ObjectBody {
   };
 }
 
+/** The whole of one that need not be. */
+export async function readBody(body: ObjectBody): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of body.open()) parts.push(part);
+  return Buffer.concat(parts);
+}
+
 export interface ReadOptions extends GetOptions {
   /** Of a document; a larger one is damaged. Default: any size. */
   readonly maxBytes?: number;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { GetObjectCommand, PutBucketPolicyCommand } from "@aws-sdk/client-s3";
+import { GetObjectCommand, HeadObjectCommand, PutBucketPolicyCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CliOptions, CliResult } from "../lab/cli.ts";
 import { expectAll } from "../lab/expect-queue.ts";
@@ -30,9 +30,9 @@ interface S3Scene extends AsyncDisposable {
   committed(): Promise<readonly string[]>;
 }
 
-async function newS3Scene(): Promise<S3Scene> {
+async function newS3Scene(given?: string): Promise<S3Scene> {
   const scene = await newScene(newestBroker());
-  const bucket = await server.makeBucket();
+  const bucket = given ?? (await server.makeBucket());
   const where = (endpoint = server.endpoint): string =>
     `s3://${bucket}/rabbit?endpoint=${endpoint}&pathStyle=true`;
   const options = (env = {}): CliOptions => ({
@@ -237,8 +237,59 @@ async function hostsOfReadme(bucket: string) {
   });
   const Policy = JSON.stringify({ Version: "2012-10-17", Statement: statements });
   await server.client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
-  return { backup: users.backup.env, restore: users.restore.env, prune: users.prune.env };
+  const { backup, restore, prune } = users;
+  return { backup: backup.env, restore: restore.env, prune: prune.env, writer: backup };
 }
+
+test("locked backups: a host that may lock, a prune that leaves them and says until when", async () => {
+  const bucket = await server.makeLockBucket();
+  await using s3 = await newS3Scene(bucket);
+  const { vhost } = s3.scene;
+  const host = await hostsOfReadme(bucket);
+  await declareQueue(vhost, "q", "classic");
+  await fill(vhost, "q", 20);
+  for (const args of [
+    ["full", "--lock-days", "7"],
+    ["incremental", "--lock-days", "30", "--lock-mode", "compliance"],
+    ["full"],
+  ])
+    expect(await s3.run(args, host.backup), args[0]).toMatchObject({ status: 0 });
+  const [full = "", incremental = "", last = ""] = await s3.committed();
+  // Objects of another owner may not be looked at by that of the bucket.
+  const client = server.clientOf(host.writer);
+  const days = async (name: string): Promise<[string | undefined, number]> => {
+    const Key = `rabbit/backups/${name}`;
+    const { ObjectLockMode, ObjectLockRetainUntilDate: until } = await client.send(
+      new HeadObjectCommand({ Bucket: bucket, Key }),
+    );
+    return [
+      ObjectLockMode,
+      until === undefined ? 0 : Math.round((until.getTime() - Date.now()) / 86_400_000),
+    ];
+  };
+  for (const file of ["manifest.json", "index.tar.zst", "data-00001.tar.zst"]) {
+    expect(await days(`${incremental}/${file}`)).toEqual(["COMPLIANCE", 30]);
+    // What the incremental needs, and a day more.
+    expect(await days(`${full}/${file}`)).toEqual(["GOVERNANCE", 31]);
+    expect(await days(`${last}/${file}`)).toEqual([undefined, 0]);
+  }
+  expect(await days(`${full}/begun.json`)).toEqual([undefined, 0]);
+  const prune = ["prune", "--keep-last", "1", "--confirm"];
+  const { status, stdout } = await s3.run(prune, host.prune);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/ keep +.*locked until \d{4}-\d\d-\d\dT/);
+  expect(await s3.committed()).toEqual([full, incremental, last]);
+  const json = await s3.run([...prune, "--json"], host.prune);
+  expect(json.stdout).toMatch(/"kind":"locked","until":"\d{4}-/);
+  await using plain = await newS3Scene();
+  const mixed = [
+    ["full", "--lock-days", "1"],
+    ["full", "--target", s3.where(), "--target", s3.scene.target, "--lock-days", "1"],
+  ];
+  for (const args of mixed)
+    expectFailure(await plain.run(args), { status: 5, error: / cannot lock /, hint: /--lock-days/ });
+  expect(await plain.committed()).toEqual([]);
+});
 
 test("two runs at once: the second is told who holds the set", async () => {
   await using s3 = await newS3Scene();

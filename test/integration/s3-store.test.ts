@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import {
   CreateMultipartUploadCommand,
+  DeleteObjectCommand,
   GetObjectAttributesCommand,
   HeadObjectCommand,
+  PutObjectLegalHoldCommand,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { s3Store, type S3StoreOptions } from "../../src/adapters/store/s3-store.ts";
@@ -11,6 +13,8 @@ import { BackupError } from "../../src/domain/errors.ts";
 import type { ObjectBody, Store } from "../../src/ports/store.ts";
 import { body, keysOf, read, storeContract } from "../contract/store-suite.ts";
 import { startS3Server, type S3Server, type S3User } from "../lab/s3-server.ts";
+
+const HOUR = 3_600_000;
 
 /** Of several parts, the last one small. */
 const BIG = randomBytes(20_000_001);
@@ -138,6 +142,57 @@ test("keys below the prefix alone; a listing of more than one page", async () =>
   expect(await keysOf(mine, "k/0100")).toEqual(keys.filter((key) => key.startsWith("k/0100")));
   expect(await keysOf(other, "")).toEqual(["k/other"]);
   expect(await keysOf(whole, "a/mine2/")).toEqual(["a/mine2/k/other"]);
+});
+
+test("locks: put with an object of one part or several, found, made longer, never shorter; the version stays", async () => {
+  const bucket = await server.makeLockBucket();
+  const store = storeAt(bucket, "p");
+  const { locks } = store;
+  if (locks === undefined) throw new Error("it cannot lock");
+  await locks.check();
+  const until = new Date(Math.ceil(Date.now() / 1000) * 1000 + HOUR);
+  const lock = { mode: "governance", until } as const;
+  for (const [key, bytes] of [
+    ["small", Buffer.from("x")],
+    ["big", BIG],
+  ] as const) {
+    await store.put(key, body(bytes), { lock });
+    expect(await locks.of(key)).toEqual(lock);
+    const longer = { ...lock, until: new Date(until.getTime() + HOUR) };
+    await locks.extend(key, longer);
+    expect(await locks.of(key)).toEqual(longer);
+    for (const other of [lock, { ...longer, mode: "compliance" } as const])
+      await expect(locks.extend(key, other)).rejects.toMatchObject({ code: "TARGET_REFUSED" });
+    const Key = `p/${key}`;
+    const { VersionId } = await server.client.send(new HeadObjectCommand({ Bucket: bucket, Key }));
+    await store.delete(key);
+    expect(await keysOf(store, key)).toEqual([]);
+    const removal = new DeleteObjectCommand({ Bucket: bucket, Key, VersionId });
+    await expect(server.client.send(removal)).rejects.toMatchObject({ name: "AccessDenied" });
+    await store.put(key, body(Buffer.from("anew")), { ifAbsent: true });
+    expect(await locks.of(key)).toBeNull();
+  }
+  const hold = { Bucket: bucket, Key: "p/small", LegalHold: { Status: "ON" } } as const;
+  await server.client.send(new PutObjectLegalHoldCommand(hold));
+  expect(await locks.of("small")).toEqual({ mode: "compliance", until: null });
+  expect(await locks.of("not-there")).toBeNull();
+});
+
+test("a bucket without object lock, and one whose locks may not be seen", async () => {
+  const bucket = await server.makeBucket();
+  const { locks, ...store } = storeAt(bucket);
+  await expect(locks?.check()).rejects.toMatchObject({
+    code: "TARGET_REFUSED",
+    message: expect.stringMatching(/^s3:.+ cannot lock objects$/),
+  });
+  await store.put("a", body("x"));
+  expect(await locks?.of("a")).toBeNull();
+  await expect(storeAt("no-such-bucket").locks?.check()).rejects.toMatchObject({ code: "TARGET_MISSING" });
+  useKeysOf(await server.makeUser());
+  const blind = storeAt(bucket).locks;
+  for (const call of [async () => blind?.check(), async () => blind?.of("a")])
+    await expect(call()).rejects.toMatchObject({ code: "TARGET_REFUSED" });
+  useKeysOf(server.user);
 });
 
 test("a storage class", async () => {

@@ -46,7 +46,8 @@ until ceph --connect-timeout 5 mon stat >/dev/null 2>&1; do sleep 0.2; done
 osd=$(cat /proc/sys/kernel/random/uuid)
 ceph osd new "$osd" >/dev/null
 ceph-osd -i 0 --mkfs --osd-uuid "$osd"
-ceph-osd -i 0 -f &
+# It may come up before the monitor knows it, and give up.
+until ceph-osd -i 0 -f; do sleep 0.2; done &
 ceph osd crush add 0 1 root=default host=lab >/dev/null
 ceph-mgr -i a -f &
 until ceph osd stat | grep -q ' 1 up'; do sleep 0.2; done

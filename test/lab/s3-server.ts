@@ -19,8 +19,12 @@ export interface S3Server extends AsyncDisposable {
   readonly user: S3User;
   /** With the rights of `user`. */
   readonly client: S3Client;
+  /** With the rights of another. */
+  clientOf(user: S3User): S3Client;
   /** An empty bucket, of `user` or another; resolves with its name. */
   makeBucket(owner?: S3User): Promise<string>;
+  /** The same, whose objects can be locked. */
+  makeLockBucket(): Promise<string>;
   /** A user with buckets of his own, and rights on no other. */
   makeUser(): Promise<S3User>;
   /** How many bytes all buckets of a user may hold. */
@@ -83,9 +87,15 @@ export async function startS3Server(): Promise<S3Server> {
     endpoint,
     user,
     client,
+    clientOf,
     async makeBucket(owner = user) {
       const Bucket = `b-${randomBytes(6).toString("hex")}`;
       await clientOf(owner).send(new CreateBucketCommand({ Bucket }));
+      return Bucket;
+    },
+    async makeLockBucket() {
+      const Bucket = `b-${randomBytes(6).toString("hex")}`;
+      await client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
       return Bucket;
     },
     async makeUser() {

@@ -9,6 +9,7 @@ import type { GetOptions, ObjectBody, ObjectInfo, PutOptions, Store } from "../.
 import { s3Bucket } from "./s3-bucket.ts";
 import { download } from "./s3-download.ts";
 import { isObjectMissing, s3Error } from "./s3-errors.ts";
+import { checkLocks, extendLock, lockOf } from "./s3-locks.ts";
 import type { S3Location } from "../../domain/s3-location.ts";
 import { dropUnfinished } from "./s3-unfinished.ts";
 import { upload } from "./s3-upload.ts";
@@ -116,6 +117,18 @@ export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {})
     delete: async (key, options = {}) =>
       mapped(remove(sound(key), options), `delete ${key} at ${where}`, options),
     capacity: async (options = {}) => capacity(options),
+    locks: {
+      check: async (options = {}) =>
+        mapped(checkLocks(bucket, options), `find out what can be locked at ${where}`, options),
+      of: async (key, options = {}) =>
+        mapped(
+          lockOf(bucket, sound(key), options),
+          `find out until when ${key} at ${where} is locked`,
+          options,
+        ),
+      extend: async (key, lock, options = {}) =>
+        mapped(extendLock(bucket, sound(key), lock, options), `lock ${key} at ${where}`, options),
+    },
   };
 }
 

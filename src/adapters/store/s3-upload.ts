@@ -10,9 +10,11 @@ import {
   type CompletedPart,
 } from "@aws-sdk/client-s3";
 import { BackupError } from "../../domain/errors.ts";
+import type { ObjectLock } from "../../domain/object-lock.ts";
 import type { ObjectBody, PutOptions } from "../../ports/store.ts";
 import { bodyParts } from "./body-parts.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
+import { LOCK_NAMES } from "./s3-locks.ts";
 import { failureOf, isConflict, isObjectMissing, isPreconditionFailed } from "./s3-errors.ts";
 
 const MiB = 1024 * 1024;
@@ -35,10 +37,18 @@ export async function upload(
   bucket: S3Bucket,
   key: string,
   body: ObjectBody,
-  { ifAbsent = false, signal }: PutOptions,
+  { ifAbsent = false, lock, signal }: PutOptions,
 ): Promise<PutOutcome> {
   const mark = randomUUID();
-  const put: Put = { bucket, key, mark, body, ifAbsent, signal: signal ?? new AbortController().signal };
+  const put: Put = {
+    bucket,
+    key,
+    mark,
+    body,
+    ifAbsent,
+    lock,
+    signal: signal ?? new AbortController().signal,
+  };
   return body.bytes <= PART_BYTES ? putWhole(put) : putInParts(put);
 }
 
@@ -48,6 +58,7 @@ interface Put {
   readonly mark: string;
   readonly body: ObjectBody;
   readonly ifAbsent: boolean;
+  readonly lock: ObjectLock | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -172,13 +183,14 @@ function placed({ bucket, key }: Put): { readonly Bucket: string; readonly Key: 
 }
 
 /** How the store keeps it. */
-function kept({ bucket: { location }, mark }: Put) {
+function kept({ bucket: { location }, mark, lock }: Put) {
   const { storageClass, sse, kmsKey } = location;
   return {
     Metadata: { [MARK]: mark },
     ...(storageClass === null ? {} : { StorageClass: storageClass }),
     ...(sse === null ? {} : { ServerSideEncryption: sse }),
     ...(kmsKey === null ? {} : { SSEKMSKeyId: kmsKey }),
+    ...(lock && { ObjectLockMode: LOCK_NAMES[lock.mode], ObjectLockRetainUntilDate: lock.until }),
   };
 }
 

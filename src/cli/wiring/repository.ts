@@ -7,7 +7,7 @@ import type { PruneDeps, PruneEvent } from "../../usecases/prune-removal.ts";
 import type { Session } from "../session.ts";
 import { wireRun } from "./run.ts";
 import { wireCopies, wireStores, type OnFallback } from "./targets.ts";
-import { writtenStore } from "./written-store.ts";
+import { writtenStores } from "./written-stores.ts";
 
 export interface WiredRepository extends AsyncDisposable {
   readonly store: Store;
@@ -33,12 +33,10 @@ export async function wireRepository(
 }
 
 /** The first target to read from, the others to write to. */
-export async function wireCopy(
-  { settings: { target, uploadRate } }: Session,
-  report: (event: CopyEvent) => void,
-): Promise<CopyDeps> {
+export async function wireCopy(session: Session, report: (event: CopyEvent) => void): Promise<CopyDeps> {
+  const { target, uploadRate } = session.settings;
   const [[source, ...destinations], run] = await Promise.all([wireStores(target, uploadRate), wireRun()]);
-  const written = await Promise.all(destinations.map(async (store) => writtenStore(store, report)));
+  const written = await Promise.all(destinations.map(await writtenStores(session, report)));
   return { source, destinations: written, newRepositoryId: randomUUID, ...run, report };
 }
 

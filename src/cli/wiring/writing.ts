@@ -2,13 +2,12 @@ import { randomUUID } from "node:crypto";
 import type { BackupDeps, BackupEvent } from "../../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../../usecases/compact-types.ts";
 import type { LeaseEvent } from "../../usecases/held-lease.ts";
-import type { Store } from "../../ports/store.ts";
 import type { Session } from "../session.ts";
 import { spoolPlace } from "../spool-place.ts";
 import { wireBroker, type Wired } from "./broker.ts";
 import { wireRun } from "./run.ts";
 import { wireStores } from "./targets.ts";
-import { writtenStore } from "./written-store.ts";
+import { writtenStores } from "./written-stores.ts";
 
 export async function wireBackup(
   session: Session,
@@ -42,14 +41,15 @@ export async function wireCompact(
 }
 
 /** What it takes to put a backup to targets. */
-async function wireWriting({ settings }: Session, report: (event: LeaseEvent) => void) {
+async function wireWriting(session: Session, report: (event: LeaseEvent) => void) {
+  const { settings } = session;
   const [{ localSpool, sweepDeadSpools }, { threadedCodec }, run, [first, ...others]] = await Promise.all([
     import("../../adapters/archive/local-spool.ts"),
     import("../../adapters/codec/threaded-codec.ts"),
     wireRun(),
     wireStores(settings.target, settings.uploadRate),
   ]);
-  const written = async (store: Store): Promise<Store> => writtenStore(store, report);
+  const written = await writtenStores(session, report);
   const { directory, ...options } = spoolPlace(settings);
   await sweepDeadSpools(directory, options);
   return {

@@ -14,6 +14,8 @@ test.each<[KeepReason, string]>([
   [{ kind: "full", place: 1, of: 2, chain: false }, "newest full 1 of 2"],
   [{ kind: "full", place: 2, of: 2, chain: true }, "chain of newest full 2 of 2"],
   [{ kind: "marked" }, "marked"],
+  [{ kind: "locked", until: new Date("2026-12-24T18:00:00Z") }, "locked until 2026-12-24T18:00:00.000Z"],
+  [{ kind: "locked", until: null }, "locked by a legal hold"],
   [{ kind: "future" }, "begun in the future"],
   [{ kind: "newest", complete: true }, "newest complete one of its set"],
   [{ kind: "newest", complete: false }, "newest of its set"],

@@ -66,6 +66,7 @@ function inWords(reason: KeepReason): string {
     case "within":
     case "marked":
     case "future":
+    case "locked":
       return reason.kind;
     default:
       return reason.period;

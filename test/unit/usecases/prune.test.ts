@@ -7,6 +7,7 @@ import type { PruneEvent } from "../../../src/usecases/prune-removal.ts";
 import { withLease } from "../../../src/usecases/with-lease.ts";
 import { failing } from "../../fakes/failing.ts";
 import { newRun } from "../../fakes/fake-runs.ts";
+import { lockingStore } from "../../fakes/locking-store.ts";
 import { leaseDeps } from "../../fakes/lease-lab.ts";
 import type { MemoryStore } from "../../fakes/memory-store.ts";
 import { listed, pruneDeps, pruneLab, pruneRequest, unrestorable, type Stub } from "../../fakes/prune-lab.ts";
@@ -172,6 +173,48 @@ describe("what cannot be trusted is not counted on:", () => {
   test("a place that is no repository", async () => {
     store.objects.delete("mqbackup-repository.json");
     await expect(run(pruneRequest({ last: 1 }))).rejects.toMatchObject({ code: "REPOSITORY_MISSING" });
+  });
+});
+
+describe("what is locked", () => {
+  const LATER = new Date(NOW.getTime() + HOUR);
+
+  async function locked(...locks: readonly (readonly [id: string, until: Date | null])[]) {
+    const kept = lockingStore();
+    for (const [key, object] of store.objects) kept.objects.set(key, object);
+    for (const [id, until] of locks)
+      kept.held.set(`backups/${id}/manifest.json`, { mode: "governance", until });
+    return kept;
+  }
+
+  test("stays until its time, says so, and keeps what it needs", async () => {
+    const kept = await locked([I1, LATER], [F2, NOW], [F3, LATER]);
+    const result = await run(pruneRequest({ last: 1 }), kept);
+    const reasons = result.sets.flatMap(({ backups }) => backups.map(({ reasons: why }) => why[0]));
+    expect(reasons).toEqual([
+      { kind: "needed", by: I1, messages: 1200, others: 0 },
+      { kind: "locked", until: LATER },
+      { kind: "locked", until: NOW },
+      { kind: "last", place: 1, of: 1 },
+    ]);
+    expect(result.removals).toEqual([]);
+    expect(listed(kept)).toEqual([F1, I1, F2, F3]);
+  });
+
+  test("is asked about only where it would go, and goes when its time has come", async () => {
+    const kept = await locked([I1, new Date(NOW.getTime() - 1)], [F2, null]);
+    await run(pruneRequest({ last: 1 }, { confirmed: false }), kept);
+    expect(kept.asked.toSorted()).toEqual([F1, I1, F2].map((id) => `backups/${id}/manifest.json`));
+    await run(pruneRequest({ last: 1 }), kept);
+    expect(listed(kept)).toEqual([F2, F3]);
+  });
+
+  test("cannot be told: nothing is removed", async () => {
+    const kept = await locked();
+    const error = new BackupError("TARGET_REFUSED", "access denied");
+    const blind = { check: async () => {}, of: async () => Promise.reject(error), extend: async () => {} };
+    await expect(run(pruneRequest({ last: 1 }), { ...kept, locks: blind })).rejects.toBe(error);
+    expect(listed(kept)).toEqual([F1, I1, F2, F3]);
   });
 });
 
