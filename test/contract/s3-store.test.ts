@@ -105,7 +105,7 @@ test("an object that is replaced while it is read is not mixed with what it was"
 
 test("a store that asks to slow down for good", async () => {
   await using service = await startS3Service();
-  service.fail(/^PUT p\/a$/, SLOW, SLOW, SLOW, SLOW, SLOW);
+  service.fail(/^PUT p\/a$/, ...Array.from({ length: 8 }, () => SLOW));
   const put = storeAt(service).put("a", body("x"));
   await expect(put).rejects.toMatchObject({
     code: "TARGET_FAILED",
@@ -188,6 +188,6 @@ test("an upload rate holds for all parts on their way together, and for what goe
 
 function storeAt(service: S3Service, options: S3StoreOptions = {}): OpenStore {
   const where = parseS3Location(`s3://bucket/p?endpoint=${service.endpoint}&pathStyle=true`);
-  const store = s3Store(where, options);
+  const store = s3Store(where, { patience: { waitMs: 10, silenceMs: 60_000 }, ...options });
   return { ...store, [Symbol.asyncDispose]: async () => service[Symbol.asyncDispose]() };
 }

@@ -12,6 +12,7 @@ import { parseS3Location } from "../../src/domain/s3-location.ts";
 import { BackupError } from "../../src/domain/errors.ts";
 import type { ObjectBody, Store } from "../../src/ports/store.ts";
 import { body, keysOf, read, storeContract } from "../contract/store-suite.ts";
+import { s3FaultSuite } from "./s3-fault-suite.ts";
 import { startS3Server, type S3Server, type S3User } from "../lab/s3-server.ts";
 
 const HOUR = 3_600_000;
@@ -33,6 +34,8 @@ storeContract("S3 store at Ceph", async () => {
   const store = storeAt(await server.makeBucket(), "some/where");
   return { ...store, [Symbol.asyncDispose]: async () => {} };
 });
+
+s3FaultSuite(() => server);
 
 test("an object of several parts: whole, ranges across their seams, replaced, gone", async () => {
   const bucket = await server.makeBucket();

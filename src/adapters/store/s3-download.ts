@@ -8,7 +8,6 @@ import { isRangeUnsatisfiable } from "./s3-errors.ts";
 
 /** Answers that break off without having brought a byte. */
 const FRUITLESS_TRIES = 5;
-const WAIT_MS = 200;
 
 /** An answer that breaks off is asked for again from there on, of the same version of the object. Throws ARCHIVE_DAMAGED past the end. */
 export async function* download(
@@ -43,7 +42,8 @@ export async function* download(
       if (at > end || fruitless === FRUITLESS_TRIES) throw error;
       if (at === end) return;
     }
-    await delay(WAIT_MS * 2 ** fruitless * Math.random(), undefined, signal ? { signal } : {});
+    const most = bucket.patience.waitMs * 2 ** fruitless;
+    await delay(most * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {});
   }
 }
 

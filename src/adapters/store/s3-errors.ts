@@ -57,7 +57,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   SlowDown: {
     code: "TARGET_FAILED",
     why: "the store asks to slow down",
-    hint: "Try again later, or with a lower --rate.",
+    hint: "Try again later, or with --upload-rate.",
   },
   NotImplemented: {
     code: REFUSED,

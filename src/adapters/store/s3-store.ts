@@ -6,7 +6,7 @@ import {
 import { BackupError } from "../../domain/errors.ts";
 import type { Abortable } from "../../ports/abortable.ts";
 import type { GetOptions, ObjectBody, ObjectInfo, PutOptions, Store } from "../../ports/store.ts";
-import { s3Bucket } from "./s3-bucket.ts";
+import { s3Bucket, type S3Patience } from "./s3-bucket.ts";
 import { download } from "./s3-download.ts";
 import { isObjectMissing, s3Error } from "./s3-errors.ts";
 import { checkLocks, extendLock, lockOf } from "./s3-locks.ts";
@@ -26,6 +26,7 @@ export interface S3StoreOptions {
   readonly unfinishedMs?: number;
   /** Of all that is sent; absent: as fast as it goes. */
   readonly uploadRate?: UploadRate | null;
+  readonly patience?: S3Patience;
 }
 
 /**
@@ -34,8 +35,8 @@ export interface S3StoreOptions {
  * overwrite each other (TARGET_REFUSED).
  */
 export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {}): Store {
-  const { unfinishedMs = UNFINISHED_MS, uploadRate = null } = storeOptions;
-  const bucket = s3Bucket(location, uploadRate);
+  const { unfinishedMs = UNFINISHED_MS, uploadRate = null, patience } = storeOptions;
+  const bucket = s3Bucket(location, uploadRate, patience);
   const { client } = bucket;
   const where = location.text;
   let swept: Promise<void> | null = null;

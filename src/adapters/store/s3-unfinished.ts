@@ -6,11 +6,45 @@ import type { S3Bucket } from "./s3-bucket.ts";
  * no listing of objects shows it. Whether that is allowed does not matter to a backup: best effort.
  */
 export async function dropUnfinished(
-  { client, location }: S3Bucket,
+  bucket: S3Bucket,
   olderThanMs: number,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const { bucket: Bucket, prefix: Prefix } = location;
+  await dropWhere(
+    bucket,
+    bucket.location.prefix,
+    ({ begunAt }) => Date.now() - begunAt.getTime() >= olderThanMs,
+    signal,
+  );
+}
+
+/**
+ * Drops the uploads of one object but for one: what was begun and never heard of, because the answer was lost. Nobody else puts this
+ * key at the same time. Best effort.
+ */
+export async function dropUnheardOf(
+  bucket: S3Bucket,
+  key: string,
+  known: string | null,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const full = `${bucket.location.prefix}${key}`;
+  await dropWhere(bucket, full, (upload) => upload.key === full && upload.id !== known, signal);
+}
+
+interface Unfinished {
+  readonly key: string;
+  readonly id: string;
+  readonly begunAt: Date;
+}
+
+async function dropWhere(
+  { client, location }: S3Bucket,
+  Prefix: string,
+  doomed: (upload: Unfinished) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { bucket: Bucket } = location;
   const options = signal === undefined ? {} : { abortSignal: signal };
   try {
     let marker: { readonly KeyMarker?: string; readonly UploadIdMarker?: string } | null = {};
@@ -22,7 +56,8 @@ export async function dropUnfinished(
       });
       const page = await client.send(command, options);
       for (const { Key, UploadId, Initiated } of page.Uploads ?? []) {
-        if (Initiated === undefined || Date.now() - Initiated.getTime() < olderThanMs) continue;
+        if (Key === undefined || UploadId === undefined || Initiated === undefined) continue;
+        if (!doomed({ key: Key, id: UploadId, begunAt: Initiated })) continue;
         await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }), options);
       }
       const { IsTruncated, NextKeyMarker, NextUploadIdMarker } = page;

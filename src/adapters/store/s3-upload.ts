@@ -16,6 +16,7 @@ import { bodyParts } from "./body-parts.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
 import { LOCK_NAMES } from "./s3-locks.ts";
 import { failureOf, isConflict, isObjectMissing, isPreconditionFailed } from "./s3-errors.ts";
+import { dropUnheardOf } from "./s3-unfinished.ts";
 
 const MiB = 1024 * 1024;
 const PART_BYTES = 8 * MiB;
@@ -23,6 +24,9 @@ const PART_BYTES = 8 * MiB;
 const MAX_PARTS = 10_000;
 /** Parts of one object on their way at once: with the one being filled, all that is in memory of it. */
 const PARTS_AT_ONCE = 4;
+
+/** For clearing up behind what has failed. */
+const DROP_MS = 15_000;
 
 const CONFLICT_TRIES = 5;
 const CONFLICT_WAIT_MS = 300;
@@ -76,12 +80,7 @@ async function putWhole(put: Put): Promise<PutOutcome> {
 async function putInParts(put: Put): Promise<PutOutcome> {
   const { bucket, ifAbsent, signal } = put;
   const { client } = bucket;
-  const { UploadId } = await client.send(
-    new CreateMultipartUploadCommand({ ...placed(put), ...kept(put), ChecksumAlgorithm: "CRC32" }),
-    { abortSignal: signal },
-  );
-  if (UploadId === undefined)
-    throw new BackupError("TARGET_FAILED", `the store begins no upload of ${put.key}`);
+  const UploadId = await begin(put);
   const uploadOf = { ...placed(put), UploadId };
   try {
     const Parts = await sendParts(put, UploadId);
@@ -96,9 +95,31 @@ async function putInParts(put: Put): Promise<PutOutcome> {
     throw error;
   }
 
-  /** What cannot be dropped now is dropped by a later run, as what a killed one leaves. */
+  /** What cannot be dropped soon is dropped by a later run, as what a killed one leaves. */
   async function dropped(): Promise<void> {
-    await client.send(new AbortMultipartUploadCommand(uploadOf)).catch(() => undefined);
+    const command = new AbortMultipartUploadCommand(uploadOf);
+    await client.send(command, { abortSignal: AbortSignal.timeout(DROP_MS) }).catch(() => undefined);
+  }
+}
+
+/** The upload's id. Of several tries each may have begun one. */
+async function begin(put: Put): Promise<string> {
+  const { bucket, key, signal } = put;
+  const command = { ...placed(put), ...kept(put), ChecksumAlgorithm: "CRC32" as const };
+  try {
+    const begun = await bucket.client.send(new CreateMultipartUploadCommand(command), {
+      abortSignal: signal,
+    });
+    const { UploadId, $metadata } = begun;
+    if (UploadId === undefined)
+      throw new BackupError("TARGET_FAILED", `the store begins no upload of ${key}`);
+    if (($metadata.attempts ?? 1) > 1) await dropUnheardOf(bucket, key, UploadId, signal);
+    return UploadId;
+  } catch (error) {
+    const { attempts, status } = failureOf(error);
+    if (attempts > 1 || status === null)
+      await dropUnheardOf(bucket, key, null, AbortSignal.timeout(DROP_MS)).catch(() => undefined);
+    throw error;
   }
 }
 
