@@ -6,6 +6,7 @@ import { userInfo } from "node:os";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.ts";
 import { tempDirectory } from "./temp.ts";
+import { until } from "./until.ts";
 
 const run = promisify(execFile);
 
@@ -88,16 +89,15 @@ export async function startSftpServer(configuration: readonly string[] = []): Pr
 
 /** Without a passphrase unless one is given. */
 export async function makeKey(file: string, passphrase = "", type = "ed25519"): Promise<void> {
-  await run("ssh-keygen", ["-q", "-t", type, "-N", passphrase, "-f", file, "-C", "mqbackup-lab"]);
+  await run("ssh-keygen", ["-q", "-a", "1", "-t", type, "-N", passphrase, "-f", file, "-C", "mqbackup-lab"]);
 }
 
 type Sshd = ReturnType<typeof spawn>;
 
 /** A shell watches over it: when the test run dies, its end of the pipe closes, and the server ends too. */
 async function startSshd(config: string): Promise<Sshd> {
-  const script = `"$1" -D -e -f "$2" </dev/null & read -r _; kill -KILL $!`;
+  const script = `"$1" -D -e -f "$2" </dev/null & read -r _; kill -KILL $!; wait $!`;
   const child = spawn("sh", ["-c", script, "sshd", SSHD ?? "sshd", config], {
-    detached: true,
     stdio: ["pipe", "ignore", "pipe"],
   });
   let log = "";
@@ -111,10 +111,34 @@ async function startSshd(config: string): Promise<Sshd> {
   return child;
 }
 
-/** The group: listener and whoever it has forked. */
+/** Whoever was forked for a connection, and then the listener: each is waited for by the one that made it. */
 async function stop(child: Sshd): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  if (child.exitCode !== null || child.pid === undefined) return;
   const ended = once(child, "exit");
-  process.kill(-child.pid, "SIGKILL");
+  const [listener = child.pid] = await childrenOf(child.pid);
+  await until("connections to end", async () => {
+    for (const pid of await childrenOf(listener)) await killLast(pid);
+    return (await childrenOf(listener)).length === 0;
+  });
+  child.stdin?.end();
   await ended;
+}
+
+/** The last in a line of children: the one before it sees that, and ends too. */
+async function killLast(pid: number): Promise<void> {
+  const [child] = await childrenOf(pid);
+  if (child !== undefined) {
+    await killLast(child);
+    return;
+  }
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+async function childrenOf(pid: number): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8").catch(() => "");
+  return text.trim() === "" ? [] : text.trim().split(" ").map(Number);
 }

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import ssh2, { type Client, type ServerHostKeyAlgorithm, type SFTPWrapper } from "ssh2";
 import { BackupError } from "../../domain/errors.ts";
@@ -94,8 +93,7 @@ class Opening {
       client.on("close", () => reject(new ConnectionLost("lost")));
     });
     failed.catch(() => undefined);
-    const ready = once(client, "ready");
-    ready.catch(() => undefined);
+    const ready = new Promise<void>((resolve) => client.on("ready", resolve));
     client.on("handshake", () => (this.#shaken = true));
     client.connect({
       sock: this.socket,
@@ -135,7 +133,7 @@ class Opening {
       ],
       unknown: [
         `is not known: it shows the key ${shown}`,
-        `Compare this fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub says on the host itself; if they are the same: ${scan}`,
+        `Compare this fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub says on the host itself; if they agree, make the host known with "${scan}".`,
       ],
     }[verdict];
     this.#distrust = new BackupError("TARGET_REFUSED", `host ${host}:${port} ${what}`, { hint: hint ?? "" });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SftpLocation } from "../../domain/sftp-location.ts";
 import { openSession } from "./sftp-connect.ts";
@@ -34,6 +35,8 @@ export class SftpConnection {
 
   /** Does the work, and again from its start on a new connection when that breaks: it must bear that. Rejects ConnectionLost at last. */
   async run<T>(signal: AbortSignal | undefined, work: (session: SftpSession) => Promise<T>): Promise<T> {
+    // All that is under way waits for it: many listeners are no leak.
+    if (signal !== undefined) setMaxListeners(0, signal);
     let patience = PATIENCE;
     for (let wait = this.times.waitMs; ; wait *= 2) {
       signal?.throwIfAborted();

@@ -93,7 +93,7 @@ export class SftpSession {
       const settled = (): void => {
         signal?.removeEventListener("abort", aborted);
         this.#pending.delete(pending);
-        if (this.#pending.size === 0) this.#socket.unref();
+        if (this.#pending.size === 0 && this.ended === null) this.#socket.unref();
       };
       const pending: Pending = {
         silenceMs,

@@ -8,7 +8,7 @@ import { SftpConnection, type SftpTimes } from "./sftp-connection.ts";
 import { download } from "./sftp-download.ts";
 import { hasStatus, sftpError, STATUS } from "./sftp-errors.ts";
 import { entriesIn, pruneFolders, sweepDead, syncFolder } from "./sftp-folders.ts";
-import { requireBase, spaceAt, statOrNull } from "./sftp-looks.ts";
+import { reasonOf, requireBase, spaceAt, statOrNull } from "./sftp-looks.ts";
 import type { SftpSession } from "./sftp-session.ts";
 import { tryOut } from "./sftp-trial.ts";
 import { SftpUpload } from "./sftp-upload.ts";
@@ -113,7 +113,8 @@ export function sftpStore(location: SftpLocation, times: Partial<SftpTimes> = {}
       } catch (error) {
         if (hasStatus(error, STATUS.NO_SUCH_FILE)) await requireBase(session, base, where, { signal });
         else if (!hasStatus(error, STATUS.FAILURE)) throw error;
-        else if ((await statOrNull(session, file, { signal }))?.isDirectory() !== true) throw error;
+        else if ((await statOrNull(session, file, { signal }))?.isDirectory() !== true)
+          throw await reasonOf(session, base, error);
       }
       await pruneFolders(session, base, parents);
     });

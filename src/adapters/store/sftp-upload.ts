@@ -15,7 +15,7 @@ const WRITE_BYTES = 128 * 1024;
 
 const PUBLISH_TRIES = 20;
 /** What an aborted put may take to clean up: later runs do it too. */
-const CLEANUP_MS = 5_000;
+const CLEANUP_MS = 2_000;
 
 /** Where objects are written before they get their names. */
 const INCOMING = ".incoming";
