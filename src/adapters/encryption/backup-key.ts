@@ -1,5 +1,5 @@
 import { hkdfSync } from "node:crypto";
-import { generateX25519Identity, identityToRecipient } from "age-encryption";
+import { generateX25519Identity, identityToRecipient } from "./age-library.ts";
 import type { BackupKey, EncryptedFile } from "../../ports/encryption.ts";
 import type { Spool } from "../../ports/spool.ts";
 import { Decryption } from "./decryption.ts";

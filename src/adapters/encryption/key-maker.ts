@@ -1,4 +1,4 @@
-import { Encrypter } from "age-encryption";
+import { Encrypter } from "./age-library.ts";
 import type { Abortable } from "../../ports/abortable.ts";
 import type { BackupKey, KeyMaker } from "../../ports/encryption.ts";
 import { AgeBackupKey } from "./backup-key.ts";

@@ -1,4 +1,4 @@
-import { Encrypter, identityToRecipient } from "age-encryption";
+import { Encrypter, identityToRecipient } from "./age-library.ts";
 
 /** An age recipient as mqbackup takes it: X25519, `age1...`. */
 export function isX25519Recipient(text: string): boolean {

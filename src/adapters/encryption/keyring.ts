@@ -1,4 +1,4 @@
-import { Decrypter, type Stanza } from "age-encryption";
+import { Decrypter, type Stanza } from "./age-library.ts";
 import { BackupError } from "../../domain/errors.ts";
 import type { Keyring } from "../../ports/encryption.ts";
 import { AgeBackupKey } from "./backup-key.ts";

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, scrypt } from "node:crypto";
-import { Stanza, type Identity, type Recipient } from "age-encryption";
+import { Stanza, type Identity, type Recipient } from "./age-library.ts";
 import { AgeDamage } from "./age-damage.ts";
 import { CIPHER, TAG_BYTES } from "./payload.ts";
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Decrypter, Encrypter } from "age-encryption";
+import { Decrypter, Encrypter } from "./age-library.ts";
 import { AgeDamage } from "./age-damage.ts";
 import { NONCE_BYTES, payloadKey, TAG_BYTES } from "./payload.ts";
 import { Unopened } from "./unopened.ts";

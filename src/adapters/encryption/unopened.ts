@@ -1,4 +1,4 @@
-import type { Identity, Stanza } from "age-encryption";
+import type { Identity, Stanza } from "./age-library.ts";
 
 /** Opens nothing. Added as the last one it is only asked when no other has opened the file. */
 export class Unopened implements Identity {
