@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import process from "node:process";
 
@@ -38,6 +39,8 @@ let options: OutputOptions = optionsFromFlags();
 /** null: the run has not begun. */
 let report: RunReport | null = null;
 
+// Many queues at once listen to one signal, each in several places: no leak.
+setMaxListeners(1000);
 watchOutput();
 listenForSignals();
 // An error nobody waited for: what is held goes back with the connections.
