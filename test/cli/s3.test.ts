@@ -4,10 +4,12 @@ import path from "node:path";
 import { GetObjectCommand, HeadObjectCommand, PutBucketPolicyCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { CliOptions, CliResult } from "../lab/cli.ts";
+import { openChannel } from "../lab/channel.ts";
 import { expectAll } from "../lab/expect-queue.ts";
 import { startProxy } from "../lab/proxy.ts";
 import { fill, publishAll } from "../lab/publish.ts";
 import { declareQueue, deleteQueue, untilReady } from "../lab/queues.ts";
+import { startS3Proxy } from "../lab/s3-proxy.ts";
 import { startS3Server, type S3Server } from "../lab/s3-server.ts";
 import { expectFailure, newScene, type Scene } from "../lab/scene.ts";
 import { newestBroker } from "../lab/shared-brokers.ts";
@@ -325,6 +327,97 @@ test("kill -9 in the midst of an upload: no backup is listed, and the next run g
   expect(await s3.run(["full"])).toMatchObject({ status: 0 });
   expect(await s3.committed()).toHaveLength(1);
   expect(await s3.run(["verify", "latest", "--records"])).toMatchObject({ status: 0 });
+});
+
+test("the answer of every put is lost once: the backup is committed once, and whole", async () => {
+  await using s3 = await newS3Scene();
+  await declareQueue(s3.scene.vhost, "q", "classic");
+  await fill(s3.scene.vhost, "q", 20);
+  await using proxy = await startS3Proxy(server.endpoint);
+  proxy.fail("put", ...Array.from({ length: 40 }, () => ["lost-answer", null] as const).flat());
+  expect(await s3.run(["full"], { MQBACKUP_TARGET: s3.where(proxy.endpoint) })).toMatchObject({ status: 0 });
+  expect(proxy.unused()).toBeGreaterThan(0);
+  expect(proxy.requests.filter((operation) => operation === "put").length).toBeGreaterThan(8);
+  expect(await s3.committed()).toHaveLength(1);
+  expect((await server.keys(s3.bucket)).filter((key) => key.includes("/leases/"))).toEqual([]);
+  expect(await s3.run(["verify", "--records"])).toMatchObject({ status: 0 });
+});
+
+test("a target that takes nothing holds no queue: all is read, given back and waits", async () => {
+  await using s3 = await newS3Scene();
+  const { vhost } = s3.scene;
+  await fillBig(s3.scene);
+  await using proxy = await startS3Proxy(server.endpoint);
+  let goOn = (): void => undefined;
+  const until = new Promise<void>((resolve) => (goOn = resolve));
+  proxy.failAlways({ until }, "create");
+  const args = ["full", "--json", "--volume-size", "9MiB"];
+  await using running = await s3.start(args, { MQBACKUP_TARGET: s3.where(proxy.endpoint) });
+  await running.output(/"queue-finished"/);
+  await untilReady(vhost, "q", 160);
+  expect(proxy.requests).not.toContain("part");
+  goOn();
+  const { status, stdout } = await running.result;
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ backups: [{ volumes: { length: 3 } }] });
+  expect(await s3.run(["verify", "--records"])).toMatchObject({ status: 0 });
+});
+
+test("an upload rate: no sooner than that, and given up at once", async () => {
+  await using s3 = await newS3Scene();
+  await fillBig(s3.scene);
+  const result = await s3.run(["full", "--json", "--upload-rate", "8MiB"]);
+  expect(result.status).toBe(0);
+  const told = JSON.parse(result.stdout) as {
+    readonly backups: readonly {
+      readonly measures: { readonly totalMs: number; readonly storedBytes: number };
+    }[];
+  };
+  const { totalMs, storedBytes } = told.backups[0]?.measures ?? { totalMs: 0, storedBytes: Infinity };
+  expect(totalMs).toBeGreaterThan((storedBytes / (8 << 20)) * 1000 - 200);
+  // That would take an hour.
+  await using running = await s3.start(["full", "--json", "--upload-rate", "6KiB/s"]);
+  await running.output(/"queue-finished"/);
+  await untilReady(s3.scene.vhost, "q", 160);
+  running.kill("SIGTERM");
+  expect(await running.result).toMatchObject({ status: 130, leftovers: [] });
+  expect(await s3.committed()).toHaveLength(1);
+  expect(await server.unfinished(s3.bucket)).toBe(0);
+});
+
+test("of one queue of a hundred hardly more is fetched than what it holds", async () => {
+  await using s3 = await newS3Scene();
+  const { vhost } = s3.scene;
+  const names = Array.from({ length: 100 }, (_, i) => `q-${i}`);
+  {
+    await using lane = await openChannel(vhost.url);
+    for (const name of names) {
+      await lane.channel.assertQueue(name, { durable: true });
+      lane.channel.publish("", name, randomBytes(64 * 1024));
+    }
+    await lane.channel.waitForConfirms();
+  }
+  expect(await s3.run(["full", "--parallel", "16"])).toMatchObject({ status: 0 });
+  const shown = await s3.run(["show", "latest", "--json"]);
+  const { queues, measures } = JSON.parse(shown.stdout) as {
+    queues: { name: string; segments: { length: number }[] }[];
+    measures: { storedBytes: number };
+  };
+  expect(measures.storedBytes).toBeGreaterThan(6_000_000);
+  const segments = queues.find(({ name }) => name === "q-50")?.segments ?? [];
+  const allowed = segments.reduce((sum, { length }) => sum + length, 0) + (1 << 20);
+  await deleteQueue(vhost, "q-50");
+  for (const args of [
+    ["cat", "latest", "--queue", "q-50"],
+    ["restore", "--id", "latest", "--queue", "q-50"],
+  ]) {
+    await using proxy = await startS3Proxy(server.endpoint);
+    const run = await s3.run(args, { MQBACKUP_TARGET: s3.where(proxy.endpoint) });
+    expect(run, args[0]).toMatchObject({ status: 0 });
+    expect(proxy.bytesToClients()).toBeGreaterThan(64 * 1024);
+    expect(proxy.bytesToClients(), args[0]).toBeLessThanOrEqual(allowed);
+  }
+  await untilReady(vhost, "q-50", 1);
 });
 
 test("the settings show where backups go, and no secret", async () => {

@@ -19,8 +19,9 @@ export type S3Operation =
 export type S3ProxyFault =
   /** Answered so, and not passed on. */
   | { readonly answer: number; readonly code?: string; readonly headers?: Readonly<Record<string, string>> }
-  /** Passed on so much later. */
+  /** Passed on so much later, or after something else. */
   | { readonly delayMs: number }
+  | { readonly until: Promise<void> }
   /** The connection breaks: when the request begins, in the midst of its body, when it is complete; nothing is passed on. */
   | "cut-before"
   | "cut-in-body"
@@ -83,7 +84,9 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     const body = await bodyOf(request, half);
     if (body === null || fault === "cut-after-body") return void request.socket.resetAndDestroy();
     if (fault === "stall") return;
-    if (typeof fault === "object" && fault !== null) await delay(fault.delayMs, undefined, closing);
+    if (typeof fault === "object" && fault !== null) {
+      await ("until" in fault ? fault.until : delay(fault.delayMs, undefined, closing));
+    }
     const { status, headers, bytes } = await passedOn(request, body);
     if (fault === "stall-after-done") return;
     if (fault === "lost-answer") return void request.socket.resetAndDestroy();
