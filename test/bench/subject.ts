@@ -68,7 +68,11 @@ async function run(
   return measureNode([program, ...args], temp, env);
 }
 
-function brokerOf({ url, broker: { managementUrl, username, password } }: LabVhost): Record<string, string> {
+/** For the program's environment. */
+export function brokerOf({
+  url,
+  broker: { managementUrl, username, password },
+}: LabVhost): Record<string, string> {
   const management = new URL(managementUrl);
   management.username = username;
   management.password = password;
