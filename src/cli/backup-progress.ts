@@ -20,6 +20,7 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
     switch (event.kind) {
       case "lease-broken":
       case "removal-refused":
+      case "puts-unconditional":
         progress.line(leaseLine(event));
         break;
       case "surveyed":
@@ -78,6 +79,7 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
   switch (event.kind) {
     case "lease-broken":
     case "removal-refused":
+    case "puts-unconditional":
       return leaseJson(event);
     case "surveyed":
       return { event: name, queues: event.verdicts.length };

@@ -21,6 +21,7 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
     switch (event.kind) {
       case "lease-broken":
       case "removal-refused":
+      case "puts-unconditional":
         progress.line(leaseLine(event));
         break;
       case "queue-begun":
@@ -50,6 +51,7 @@ function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
   switch (event.kind) {
     case "lease-broken":
     case "removal-refused":
+    case "puts-unconditional":
       return leaseJson(event);
     case "queue-begun":
       return { event: event.kind, ...addressOf(event.queue), messages: event.messages };

@@ -13,6 +13,7 @@ export function showCopy(progress: Progress): (event: CopyEvent) => void {
     switch (event.kind) {
       case "lease-broken":
       case "removal-refused":
+      case "puts-unconditional":
         progress.event(leaseJson(event));
         progress.line(leaseLine(event));
         break;

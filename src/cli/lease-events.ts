@@ -9,6 +9,8 @@ export function leaseLine(event: LeaseEvent): string {
       return `warning: ${where} was held by ${visible(event.holder)}: that lease is taken away`;
     case "removal-refused":
       return `warning: ${where} lets nothing be removed: small files that runs are done with stay, until a prune with more rights`;
+    case "puts-unconditional":
+      return `warning: ${where} is used without conditional puts (conditionalPut=no): two runs that begin there in one second can damage each other's backups`;
   }
 }
 
@@ -17,6 +19,7 @@ export function leaseJson(event: LeaseEvent): Readonly<Record<string, unknown>> 
     case "lease-broken":
       return { event: event.kind, place: event.location, holder: event.holder };
     case "removal-refused":
+    case "puts-unconditional":
       return { event: event.kind, target: event.location };
   }
 }

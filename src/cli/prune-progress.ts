@@ -6,7 +6,7 @@ import { formatBytes } from "./units.ts";
 /** Shows what is removed as it goes. */
 export function showPrune(progress: Progress): (event: PruneEvent) => void {
   return (event) => {
-    if (event.kind === "lease-broken" || event.kind === "removal-refused") {
+    if (!("id" in event)) {
       progress.event(leaseJson(event));
       progress.line(leaseLine(event));
       return;

@@ -17,6 +17,8 @@ export interface S3Location {
   readonly sse: ServerSideEncryption | null;
   /** Id, ARN or alias; only with KMS. */
   readonly kmsKey: string | null;
+  /** False: the store has no conditional puts, and whoever named the target knows what that means. */
+  readonly conditionalPut: boolean;
   /** For people: bucket, prefix and endpoint. */
   readonly text: string;
 }
@@ -35,7 +37,16 @@ const STORAGE_CLASSES = [
 ] as const;
 type StorageClass = (typeof STORAGE_CLASSES)[number];
 
-const OPTIONS = ["endpoint", "region", "pathStyle", "profile", "storageClass", "sse", "kmsKey"] as const;
+const OPTIONS = [
+  "endpoint",
+  "region",
+  "pathStyle",
+  "profile",
+  "storageClass",
+  "sse",
+  "kmsKey",
+  "conditionalPut",
+] as const;
 type Option = (typeof OPTIONS)[number];
 
 const SECRETS_HINT =
@@ -69,11 +80,12 @@ export function parseS3Location(target: string): S3Location {
     prefix,
     endpoint,
     region: options.get("region") ?? null,
-    pathStyle: switchOf(options.get("pathStyle") ?? null),
+    pathStyle: switchOf(options, "pathStyle", { ["true"]: true, ["false"]: false }) ?? false,
     profile: options.get("profile") ?? null,
     storageClass: storageClassOf(options.get("storageClass") ?? null),
     sse,
     kmsKey,
+    conditionalPut: switchOf(options, "conditionalPut", { yes: true, no: false }) ?? true,
     text: `s3://${bucket}/${prefix}${endpoint === null ? "" : `?endpoint=${endpoint}`}`,
   };
 }
@@ -144,10 +156,21 @@ function sseOf(text: string | null): ServerSideEncryption | null {
   throw invalid(`sse=${text} of an S3 target is unknown`, `Known are ${SSE.join(", ")}.`);
 }
 
-function switchOf(text: string | null): boolean {
-  if (text === null || text === "false") return false;
-  if (text === "true") return true;
-  throw invalid(`pathStyle=${text} of an S3 target is neither true nor false`, "Write pathStyle=true.");
+/** null: it is not said. */
+function switchOf(
+  options: ReadonlyMap<Option, string>,
+  option: Option,
+  words: Readonly<Record<string, boolean>>,
+): boolean | null {
+  const text = options.get(option);
+  if (text === undefined) return null;
+  const value = Object.hasOwn(words, text) ? words[text] : undefined;
+  if (value !== undefined) return value;
+  const [one = "", other = ""] = Object.keys(words);
+  throw invalid(
+    `${option}=${text} of an S3 target is neither ${one} nor ${other}`,
+    `Write ${option}=${one} or ${option}=${other}.`,
+  );
 }
 
 function splitOnce(text: string, separator: string): readonly [string, string] {

@@ -29,7 +29,9 @@ export type LeaseEvent =
       readonly holder: string;
     }
   /** A target lets nothing be removed: leases and reservations that are done with stay there. Told once of each. */
-  | { readonly kind: "removal-refused"; readonly location: string };
+  | { readonly kind: "removal-refused"; readonly location: string }
+  /** A target has no conditional puts: what keeps runs of different sets apart is weaker there. */
+  | { readonly kind: "puts-unconditional"; readonly location: string };
 
 export interface LeaseWish {
   readonly set: string;

@@ -211,10 +211,8 @@ test("the bucket policies of the README are enough for what they are for, and fo
   expect(
     (await server.keys(s3.bucket)).filter((key) => key.startsWith("rabbit/leases/") && !/released/.test(key)),
   ).toEqual([]);
-  for (const env of [host.backup, host.restore, host.prune]) {
-    const elsewhere = { ...env, MQBACKUP_TARGET: s3.where().replace("/rabbit?", "/other?") };
-    expectFailure(await s3.run(["full"], elsewhere), refused);
-  }
+  const elsewhere = { ...host.backup, MQBACKUP_TARGET: s3.where().replace("/rabbit?", "/other?") };
+  expectFailure(await s3.run(["full"], elsewhere), refused);
 });
 
 /** Users with the bucket policies that stand in the README, on this bucket: what each has in its environment. */
@@ -291,6 +289,10 @@ test("locked backups: a host that may lock, a prune that leaves them and says un
   for (const args of mixed)
     expectFailure(await plain.run(args), { status: 5, error: / cannot lock /, hint: /--lock-days/ });
   expect(await plain.committed()).toEqual([]);
+  await declareQueue(plain.scene.vhost, "q", "classic");
+  const looking = await plain.run(["full", "--target", `${plain.where()}&conditionalPut=no`]);
+  expect(looking.status).toBe(0);
+  expect(looking.stderr.match(/warning: s3:.+ is used without conditional puts/g)).toHaveLength(1);
 });
 
 test("two runs at once: the second is told who holds the set", async () => {

@@ -127,15 +127,79 @@ test("two at once for one key that are both told to come again", async () => {
   });
 });
 
-test("a store that reads over If-None-Match is refused, before anything rests on it", async () => {
+test.each([
+  ["reads over If-None-Match", ignoring],
+  ["does not know it", ignorant],
+] as const)("a store that %s is refused, before anything rests on it", async (_how, lacking) => {
   await using service = await startS3Service();
-  service.ignoreConditions = true;
+  lacking(service);
   const store = storeAt(service);
   await expect(store.put("a", body("x"), { ifAbsent: true })).rejects.toMatchObject({
     code: "TARGET_REFUSED",
     message: expect.stringContaining("does not honour If-None-Match"),
+    hint: expect.stringContaining("conditionalPut=no"),
   });
   expect(await keysOf(store, "")).toEqual([]);
+  expect(service.unused()).toBe(0);
+});
+
+test("also by whom nothing can be removed there", async () => {
+  await using service = await startS3Service();
+  service.ignoreConditions = true;
+  service.fail(/^DELETE/, { answer: 403, code: "AccessDenied" });
+  await expect(storeAt(service).put("a", body("x"), { ifAbsent: true })).rejects.toMatchObject({
+    message: expect.stringContaining("does not honour If-None-Match"),
+  });
+  expect(service.unused()).toBe(0);
+});
+
+test("conditionalPut=no: it looks first, and sends no condition", async () => {
+  await using service = await startS3Service();
+  service.ignoreConditions = true;
+  const store = storeAt(service, {}, "&conditionalPut=no");
+  for (const [key, bytes] of [
+    ["small", Buffer.from("x")],
+    ["big", BIG],
+  ] as const) {
+    await store.put(key, body(bytes), { ifAbsent: true });
+    const again = store.put(key, body("other"), { ifAbsent: true });
+    await expect(again).rejects.toMatchObject({ code: "OBJECT_EXISTS" });
+    expect((await read(store, key)).equals(bytes)).toBe(true);
+  }
+  expect(service.requests.filter(({ headers }) => headers["if-none-match"] !== undefined)).toEqual([]);
+  await store.put("small", body("anew"));
+  expect((await read(store, "small")).toString()).toBe("anew");
+});
+
+test("conditionalPut=no: whether something is there and cannot be told is not taken for nothing", async () => {
+  await using service = await startS3Service();
+  service.fail(/^HEAD/, { answer: 403, code: "AccessDenied" });
+  const put = storeAt(service, {}, "&conditionalPut=no").put("a", body("x"), { ifAbsent: true });
+  await expect(put).rejects.toMatchObject({ code: "TARGET_REFUSED" });
+  expect([...service.objects.keys()]).toEqual([]);
+});
+
+test("how it is to be kept is said with each object, of one part or several", async () => {
+  await using service = await startS3Service();
+  const options = "&storageClass=STANDARD_IA&sse=aws:kms&kmsKey=alias/backups";
+  const until = new Date("2026-12-24T18:00:00Z");
+  for (const lock of [undefined, { mode: "compliance", until } as const]) {
+    service.requests.length = 0;
+    const store = storeAt(service, {}, options);
+    await store.put("small", body("x"), lock && { lock });
+    await store.put("big", body(BIG), lock && { lock });
+    const begun = service.requests.filter(({ name }) => /^(PUT p\/small|POST p\/big\?uploads)$/.test(name));
+    expect(begun).toHaveLength(2);
+    for (const { headers } of begun) {
+      expect(headers).toMatchObject({
+        "x-amz-storage-class": "STANDARD_IA",
+        "x-amz-server-side-encryption": "aws:kms",
+        "x-amz-server-side-encryption-aws-kms-key-id": "alias/backups",
+      });
+      expect(headers["x-amz-object-lock-mode"]).toBe(lock && "COMPLIANCE");
+      expect(headers["x-amz-object-lock-retain-until-date"]).toBe(lock && "2026-12-24T18:00:00Z");
+    }
+  }
 });
 
 test("conditions are tried out once", async () => {
@@ -186,8 +250,16 @@ test("an upload rate holds for all parts on their way together, and for what goe
   expect(Math.min(Math.abs(more - 20 - 8.39), Math.abs(more - 20 - 3.22))).toBeLessThan(0.2);
 });
 
-function storeAt(service: S3Service, options: S3StoreOptions = {}): OpenStore {
-  const where = parseS3Location(`s3://bucket/p?endpoint=${service.endpoint}&pathStyle=true`);
+function ignoring(service: S3Service): void {
+  service.ignoreConditions = true;
+}
+
+function ignorant(service: S3Service): void {
+  service.fail(/^PUT p\/a$/, { answer: 501, code: "NotImplemented" });
+}
+
+function storeAt(service: S3Service, options: S3StoreOptions = {}, more = ""): OpenStore {
+  const where = parseS3Location(`s3://bucket/p?endpoint=${service.endpoint}&pathStyle=true${more}`);
   const store = s3Store(where, { patience: { waitMs: 10, silenceMs: 60_000 }, ...options });
   return { ...store, [Symbol.asyncDispose]: async () => service[Symbol.asyncDispose]() };
 }

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 
@@ -23,6 +23,7 @@ export type S3Fault =
 export interface S3Request {
   /** Such as `PUT a/b`, `POST a/b?uploads`, `GET ?list-type=2`. */
   readonly name: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 export interface S3Service extends AsyncDisposable {
@@ -75,7 +76,7 @@ export async function startS3Service(): Promise<S3Service> {
       url.searchParams.has(name),
     );
     const name = `${request.method ?? ""} ${key}${what.length === 0 ? "" : `?${what.join("&")}`}`;
-    service.requests.push({ name });
+    service.requests.push({ name, headers: request.headers });
     const fault = scripts
       .find((script) => script.name.test(name) && script.faults.length > 0)
       ?.faults.shift();

@@ -198,12 +198,25 @@ test("a bucket without object lock, and one whose locks may not be seen", async 
   useKeysOf(server.user);
 });
 
-test("a storage class", async () => {
+test("a storage class, and encryption by the store with a key of its key service", async () => {
   const bucket = await server.makeBucket();
-  const where = `s3://${bucket}?endpoint=${server.endpoint}&pathStyle=true&storageClass=STANDARD`;
-  const store = s3Store(parseS3Location(where));
-  await store.put("a", body("x"));
-  expect((await read(store, "a")).toString()).toBe("x");
+  const at = (more: string) =>
+    s3Store(parseS3Location(`s3://${bucket}?endpoint=${server.endpoint}&pathStyle=true&${more}`));
+  const kept = { StorageClass: "STANDARD_IA", ServerSideEncryption: "aws:kms", SSEKMSKeyId: "lab-key" };
+  const store = at("storageClass=STANDARD_IA&sse=aws:kms&kmsKey=lab-key");
+  for (const [Key, bytes] of [
+    ["small", Buffer.from("x")],
+    ["big", BIG],
+  ] as const) {
+    await store.put(Key, body(bytes), { ifAbsent: true });
+    expect(await server.client.send(new HeadObjectCommand({ Bucket: bucket, Key }))).toMatchObject(kept);
+    expect((await read(store, Key)).equals(bytes)).toBe(true);
+  }
+  const range = { offset: 8_388_600, length: 20 };
+  expect((await read(store, "big", range)).equals(BIG.subarray(8_388_600, 8_388_620))).toBe(true);
+  for (const unknown of ["storageClass=ONEZONE_IA", "sse=aws:kms&kmsKey=nobody"])
+    await expect(at(unknown).put("a", body("x"))).rejects.toMatchObject({ code: "TARGET_FAILED" });
+  expect(await server.keys(bucket)).toEqual(["big", "small"]);
 });
 
 test("what is refused, missing, full or out of reach says so, and nothing secret", async () => {

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Runs inside the container mqbackup-lab/ceph-rgw: one monitor, one OSD on a file, one S3 gateway on port 7480, and a user.
+# It knows the storage class STANDARD_IA, and for aws:kms the key lab-key.
 #   ceph-rgw.sh USER ACCESS-KEY SECRET-KEY
 # Data of a test: it is gone with the container.
 set -eu
@@ -33,6 +34,9 @@ bluestore cache size = 67108864
 rgw frontends = beast port=7480
 rgw dns name = localhost
 rgw gc obj min wait = 1
+rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = lab-key=bXFiYWNrdXAgbGFiIGtleSBvZiAzMiBieXRlcyAhISE=
 log to stderr = true
 err to stderr = true
 log file = /dev/null
@@ -51,8 +55,11 @@ until ceph-osd -i 0 -f; do sleep 0.2; done &
 ceph osd crush add 0 1 root=default host=lab >/dev/null
 ceph-mgr -i a -f &
 until ceph osd stat | grep -q ' 1 up'; do sleep 0.2; done
-radosgw -n client.rgw.a -f &
 radosgw-admin user create --uid="$1" --display-name="$1" --access-key="$2" --secret-key="$3" >/dev/null
+placement="--placement-id default-placement --storage-class STANDARD_IA"
+radosgw-admin zonegroup placement add --rgw-zonegroup default $placement >/dev/null
+radosgw-admin zone placement add --rgw-zone default $placement --data-pool lab.infrequent >/dev/null
+radosgw -n client.rgw.a -f &
 until bash -c 'exec 3<>/dev/tcp/127.0.0.1/7480' 2>/dev/null; do sleep 0.2; done
 echo "S3 gateway is ready"
 wait

@@ -121,6 +121,10 @@ export function isConflict(error: unknown): boolean {
   return failureOf(error).status === 409;
 }
 
+export function isNotImplemented(error: unknown): boolean {
+  return failureOf(error).status === 501;
+}
+
 export function isRangeUnsatisfiable(error: unknown): boolean {
   return failureOf(error).status === 416;
 }

@@ -33,7 +33,7 @@ export async function checkLocks({ client, location }: S3Bucket, { signal }: Abo
     if (!isNotLocked(error)) throw error;
   }
   throw new BackupError("TARGET_REFUSED", `${location.text} cannot lock objects`, {
-    hint: "Object lock is turned on when a bucket is made; leave --lock-days away for this one.",
+    hint: "Object lock is a setting of the bucket, with most stores only while it is made; leave --lock-days away for this one.",
   });
 }
 

@@ -8,11 +8,11 @@ import type { Abortable } from "../../ports/abortable.ts";
 import type { GetOptions, ObjectBody, ObjectInfo, PutOptions, Store } from "../../ports/store.ts";
 import { s3Bucket, type S3Patience } from "./s3-bucket.ts";
 import { download } from "./s3-download.ts";
-import { isObjectMissing, s3Error } from "./s3-errors.ts";
+import { isNotImplemented, isObjectMissing, s3Error } from "./s3-errors.ts";
 import { checkLocks, extendLock, lockOf } from "./s3-locks.ts";
 import type { S3Location } from "../../domain/s3-location.ts";
 import { dropUnfinished } from "./s3-unfinished.ts";
-import { upload } from "./s3-upload.ts";
+import { isThere, upload, type PutOutcome } from "./s3-upload.ts";
 import type { UploadRate } from "./upload-rate.ts";
 
 /** No upload takes so long, and whoever began it is gone. */
@@ -32,7 +32,7 @@ export interface S3StoreOptions {
 /**
  * Objects of a bucket of S3, or of a store that speaks its language. What is transient is tried again by the SDK, with jitter.
  * The first put with `ifAbsent` is done twice: a store that lets the second through does not honour conditions, and two runs could
- * overwrite each other (TARGET_REFUSED).
+ * overwrite each other (TARGET_REFUSED), unless the location says that this is known.
  */
 export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {}): Store {
   const { unfinishedMs = UNFINISHED_MS, uploadRate = null, patience } = storeOptions;
@@ -47,16 +47,34 @@ export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {})
     const { ifAbsent = false, signal } = options;
     signal?.throwIfAborted();
     await (swept ??= dropUnfinished(bucket, unfinishedMs, signal));
-    if ((await upload(bucket, key, body, options)) === "exists") throw exists(key, where);
-    if (!ifAbsent || conditions !== null || body.bytes > TRIAL_BYTES) return;
-    if ((await upload(bucket, key, body, options)) === "exists") {
-      conditions = "honoured";
-      return;
+    if (!ifAbsent) await upload(bucket, key, body, options);
+    else if (location.conditionalPut) await putIfAbsent(key, body, options);
+    else await lookAndPut(key, body, options);
+  }
+
+  async function putIfAbsent(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
+    if ((await conditional(key, body, options)) === "exists") throw exists(key, where);
+    if (conditions !== null || body.bytes > TRIAL_BYTES) return;
+    if ((await conditional(key, body, options)) === "put") {
+      await remove(key, {}).catch(() => undefined);
+      throw unconditional(where);
     }
-    await remove(key, {});
-    throw new BackupError("TARGET_REFUSED", `${where} does not honour If-None-Match`, {
-      hint: "Two runs could overwrite each other there: choose a store with conditional puts; the README lists some.",
-    });
+    conditions = "honoured";
+  }
+
+  async function conditional(key: string, body: ObjectBody, options: PutOptions): Promise<PutOutcome> {
+    try {
+      return await upload(bucket, key, body, options);
+    } catch (error) {
+      if (isNotImplemented(error)) throw unconditional(where);
+      throw error;
+    }
+  }
+
+  /** Where conditions are not to be had: two at once may both put. */
+  async function lookAndPut(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
+    if (await isThere(bucket, key, options)) throw exists(key, where);
+    await upload(bucket, key, body, { ...options, ifAbsent: false });
   }
 
   async function* get(key: string, options: GetOptions): AsyncGenerator<Uint8Array> {
@@ -167,6 +185,12 @@ function isKey(key: string): boolean {
 function sound(key: string): string {
   if (isKey(key)) return key;
   throw new BackupError("INTERNAL", `${JSON.stringify(key)} is not a key`);
+}
+
+function unconditional(where: string): BackupError {
+  return new BackupError("TARGET_REFUSED", `${where} does not honour If-None-Match`, {
+    hint: "Two runs could overwrite each other there. Choose a store with conditional puts; or add conditionalPut=no to the target, and look in the README what that means.",
+  });
 }
 
 function exists(key: string, where: string): BackupError {

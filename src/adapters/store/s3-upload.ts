@@ -11,6 +11,7 @@ import {
 } from "@aws-sdk/client-s3";
 import { BackupError } from "../../domain/errors.ts";
 import type { ObjectLock } from "../../domain/object-lock.ts";
+import type { Abortable } from "../../ports/abortable.ts";
 import type { ObjectBody, PutOptions } from "../../ports/store.ts";
 import { bodyParts } from "./body-parts.ts";
 import type { S3Bucket } from "./s3-bucket.ts";
@@ -33,6 +34,19 @@ const CONFLICT_WAIT_MS = 300;
 
 /** Every put leaves its own here: whether a first try that seemed to fail has been taken after all can be asked. */
 const MARK = "mqbackup-put";
+
+/** Whether there is an object, whole. */
+export async function isThere(bucket: S3Bucket, key: string, { signal }: Abortable): Promise<boolean> {
+  try {
+    await bucket.client.send(new HeadObjectCommand(placed({ bucket, key })), {
+      ...(signal && { abortSignal: signal }),
+    });
+    return true;
+  } catch (error) {
+    if (isObjectMissing(error)) return false;
+    throw error;
+  }
+}
 
 export type PutOutcome = "put" | "exists";
 
@@ -199,7 +213,10 @@ async function isOurs(put: Put): Promise<boolean> {
   }
 }
 
-function placed({ bucket, key }: Put): { readonly Bucket: string; readonly Key: string } {
+function placed({ bucket, key }: Pick<Put, "bucket" | "key">): {
+  readonly Bucket: string;
+  readonly Key: string;
+} {
   return { Bucket: bucket.location.bucket, Key: `${bucket.location.prefix}${key}` };
 }
 

@@ -12,7 +12,7 @@ function refusal(target: string): unknown {
 test("all that a target may say", () => {
   expect(
     parseS3Location(
-      "s3://backups/rabbit/a?endpoint=https://s3.example:7480/&region=eu-central-1&pathStyle=true&profile=ops&storageClass=STANDARD_IA&sse=aws:kms&kmsKey=alias/backups",
+      "s3://backups/rabbit/a?endpoint=https://s3.example:7480/&region=eu-central-1&pathStyle=true&profile=ops&storageClass=STANDARD_IA&sse=aws:kms&kmsKey=alias/backups&conditionalPut=no",
     ),
   ).toEqual({
     bucket: "backups",
@@ -24,6 +24,7 @@ test("all that a target may say", () => {
     storageClass: "STANDARD_IA",
     sse: "aws:kms",
     kmsKey: "alias/backups",
+    conditionalPut: false,
     text: "s3://backups/rabbit/a/?endpoint=https://s3.example:7480",
   });
 });
@@ -36,6 +37,7 @@ test("nothing but a bucket", () => {
     pathStyle: false,
     storageClass: null,
     sse: null,
+    conditionalPut: true,
     text: "s3://backups/",
   });
 });
@@ -52,6 +54,11 @@ test("what is a directory is none", () => {
 
 describe("refused", () => {
   test.each([
+    [
+      "s3://backups?conditionalPut=maybe",
+      "conditionalPut=maybe of an S3 target is neither",
+      "conditionalPut=no",
+    ],
     ["s3://", "names no bucket", "s3://bucket/prefix"],
     ["s3:///x", "names no bucket", ""],
     ["s3://b?region=x", "names no bucket", ""],
