@@ -1,6 +1,7 @@
 import { fileStore } from "../../src/adapters/store/file-store.ts";
 import { UploadRate } from "../../src/adapters/store/upload-rate.ts";
 import { withCopies } from "../../src/adapters/store/with-copies.ts";
+import { withPatience } from "../../src/adapters/store/with-patience.ts";
 import { withUploadRate } from "../../src/adapters/store/with-upload-rate.ts";
 import { sleep } from "../../src/cli/wiring/run.ts";
 import { failing } from "../fakes/failing.ts";
@@ -25,6 +26,11 @@ storeContract("failing store with an empty script", async () => ({
 
 storeContract("store at an upload rate", async () => ({
   ...withUploadRate(memoryStore(), new UploadRate(200e6, { now: () => performance.now(), sleep })),
+  [Symbol.asyncDispose]: async () => {},
+}));
+
+storeContract("store with patience", async () => ({
+  ...withPatience(memoryStore(), { stallMs: 60_000, afterStallMs: 60_000, graceMs: 1000 }),
   [Symbol.asyncDispose]: async () => {},
 }));
 

@@ -1,3 +1,4 @@
+import type { Patience } from "../../adapters/store/with-patience.ts";
 import type { UploadRate } from "../../adapters/store/upload-rate.ts";
 import { isS3Target, parseS3Location } from "../../domain/s3-location.ts";
 import { isSftpTarget, parseSftpLocation } from "../../domain/sftp-location.ts";
@@ -12,7 +13,10 @@ export async function wireStores(
   uploadRate: number | null = null,
 ): Promise<readonly [Store, ...Store[]]> {
   const [first = ".", ...others] = targets;
-  const open = async (target: string): Promise<Store> => openStore(target, uploadRate);
+  const { withPatience } = await import("../../adapters/store/with-patience.ts");
+  const patience = patienceFor(uploadRate);
+  const open = async (target: string): Promise<Store> =>
+    withPatience(await openStore(target, uploadRate), patience);
   return [await open(first), ...(await Promise.all(others.map(open)))];
 }
 
@@ -43,6 +47,17 @@ async function openSftp(target: string): Promise<Store> {
 async function openDirectory(directory: string): Promise<Store> {
   const { fileStore } = await import("../../adapters/store/file-store.ts");
   return fileStore(directory);
+}
+
+/** What a store may have in hand of an upload, unseen: parts of S3, and the buffers of systems. */
+const IN_HAND_BYTES = 64 * 2 ** 20;
+
+const MINUTE_MS = 60_000;
+
+/** A wanted rate makes nobody stall. */
+function patienceFor(uploadRate: number | null): Patience {
+  const slowed = uploadRate === null ? 0 : (IN_HAND_BYTES / uploadRate) * 1000;
+  return { stallMs: 15 * MINUTE_MS + slowed, afterStallMs: MINUTE_MS + slowed, graceMs: MINUTE_MS / 2 };
 }
 
 async function rateOf(bytesPerSecond: number): Promise<UploadRate> {
