@@ -8,6 +8,7 @@ import type { Store } from "../ports/store.ts";
 import { backupKey, BEGUN_NAME, MANIFEST_NAME } from "./backup-folder.ts";
 import { bytesBody, readObject, readObjectOrNull } from "./objects.ts";
 import { decodeDocument, encodeDocument } from "./sealed-document.ts";
+import { requireManifest } from "./stored-check.ts";
 
 const begunSchema = z.object({ begunAt: z.string() });
 
@@ -51,6 +52,7 @@ export async function putCopiedManifest(
     // A put that was tried again may find its own first attempt.
     if (!Buffer.from(await readObject(store, key, options)).equals(bytes)) return false;
   }
+  await requireManifest(store, key, bytes, options);
   // The reservation has no meaning any more; left behind, `verify` notes it.
   await store.delete(backupKey(id, BEGUN_NAME)).catch(() => undefined);
   return true;

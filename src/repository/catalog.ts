@@ -27,6 +27,7 @@ import { OutlineScanner } from "./outline-scanner.ts";
 import { ifAllowed } from "./removal.ts";
 import { readOrCreateRepository, readRepository, type RepositoryDocument } from "./repository-document.ts";
 import { encodeDocument } from "./sealed-document.ts";
+import { requireManifest } from "./stored-check.ts";
 
 /** A committed backup whose manifest cannot be used: MANIFEST_DAMAGED or FORMAT_NEWER. */
 export interface DamagedManifest {
@@ -151,8 +152,8 @@ export class Catalog {
   }
 
   /**
-   * Makes the backup exist. Everything the manifest names must be durable at the store already. When it rejects, call `abandon`:
-   * the store may have taken the manifest and failed to say so.
+   * Makes the backup exist. Everything the manifest names must be durable at the store already. The manifest is read back: messages
+   * may be removed because it is there. When it rejects, call `abandon`: the store may have taken it and failed to say so.
    */
   async commit(manifest: Manifest, options: Abortable = {}): Promise<void> {
     const id = this.#owned(manifest.id);
@@ -169,6 +170,7 @@ export class Catalog {
         throw error;
       }
     }
+    await requireManifest(this.store, key, bytes, options);
     this.#own.delete(id);
     // The reservation has no meaning any more; left behind, `verify` notes it.
     await this.store.delete(backupKey(id, BEGUN_NAME)).catch(() => undefined);

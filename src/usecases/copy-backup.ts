@@ -9,6 +9,7 @@ import { backupKey, committedIds } from "../repository/backup-folder.ts";
 import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { checkedBytes } from "../repository/checked-bytes.ts";
 import { sealOf } from "../repository/sealed-document.ts";
+import { requireFiles } from "../repository/stored-check.ts";
 import { putMark } from "../repository/marks.ts";
 import type { CopyDeps, CopyOutcome, SourceBackup } from "./copy-types.ts";
 import { isRunAtWork } from "./orphans.ts";
@@ -52,6 +53,8 @@ export async function copyBackup(copying: Copying, step: CopyStep<SourceBackup>)
     if (fault !== null) return left(await sourceFault(deps.source, id, fault, held));
     bytes += file.bytes;
   }
+  const put = new Map(files.map(({ file }) => [file.name, file.bytes]));
+  if (put.size > 0) await requireFiles(destination, id, put, held);
   if (manifest !== null) {
     const reason = await copyManifest(copying, source, manifest === "replace");
     if (reason !== null) return left(reason);
