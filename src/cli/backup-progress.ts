@@ -33,6 +33,14 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
         );
         verbose(`${formatCounted(event.verdicts.length, "queue")} wanted`);
         break;
+      case "earlier-finished":
+        progress.line(
+          `backup ${event.id}, which an earlier run did not get to commit to ${visible(event.location)}, is finished there`,
+        );
+        break;
+      case "target-given-up":
+        progress.line(archiveText(event));
+        break;
       case "queue-begun":
         progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
         break;
@@ -47,6 +55,8 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
       case "volume-shipped":
       case "spool-full":
       case "committed":
+      case "copy-begun":
+      case "copy-ended":
         verbose(archiveText(event));
         break;
       case "queue-drained":
@@ -94,8 +104,13 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
     case "begun":
     case "volume-shipped":
     case "spool-full":
+    case "target-given-up":
     case "committed":
+    case "copy-begun":
+    case "copy-ended":
       return archiveJson(event);
+    case "earlier-finished":
+      return { event: name, id: event.id, target: event.location };
     case "queue-drained": {
       const { queue, failure } = event.removal;
       return { event: name, ...addressOf(queue), removed: failure === null, why: failure?.message ?? null };

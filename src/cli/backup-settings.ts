@@ -44,6 +44,22 @@ export const BACKUP_SETTINGS = {
     group: "Target",
     commands: [...WRITING, "copy", "prune"],
   },
+  durability: {
+    kind: "text",
+    value: "when",
+    choices: ["sync", "async"],
+    help: "when a backup to several targets is made: sync, when they have it; async, when the first has it, and the others get it afterwards",
+    default: "sync",
+    group: "Target",
+    commands: WRITING,
+  },
+  minCopies: {
+    kind: "text",
+    value: "n",
+    help: "go on without targets that fail before the commit, as long as n are left (default: all are needed)",
+    group: "Target",
+    commands: WRITING,
+  },
   spoolDir: {
     kind: "text",
     value: "directory",

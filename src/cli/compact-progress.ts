@@ -24,6 +24,9 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
       case "puts-unconditional":
         progress.line(leaseLine(event));
         break;
+      case "target-given-up":
+        progress.line(archiveText(event));
+        break;
       case "queue-begun":
         progress.begin(keyOf(event.queue), { name: visible(event.queue.name), total: event.messages });
         break;
@@ -41,6 +44,8 @@ export function showCompact(progress: Progress, output: Output): (event: Compact
       case "volume-shipped":
       case "spool-full":
       case "committed":
+      case "copy-begun":
+      case "copy-ended":
         verbose(archiveText(event));
         break;
     }
@@ -63,7 +68,10 @@ function eventJson(event: CompactEvent): Readonly<Record<string, unknown>> {
     case "begun":
     case "volume-shipped":
     case "spool-full":
+    case "target-given-up":
     case "committed":
+    case "copy-begun":
+    case "copy-ended":
       return archiveJson(event);
   }
 }

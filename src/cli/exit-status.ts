@@ -5,7 +5,7 @@ export const EXIT_STATUSES: readonly (readonly [status: number, meaning: string]
   [0, "done, everything asked for"],
   [1, "failed; nothing was committed"],
   [2, "wrong usage or configuration"],
-  [3, "done, but partial: queues skipped or gaps; the summary names them"],
+  [3, "done, but partial: queues skipped, gaps, a target without it; the summary names them"],
   [4, "broker not reachable, or refused the login"],
   [5, "a target not reachable, full, or refused"],
   [10, "no such backup or repository"],

@@ -1,6 +1,7 @@
 import type { CopyAction } from "../domain/copy-plan.ts";
 import { derivedOf } from "../domain/derived-measures.ts";
 import type { Manifest, Measures, QueueOutcome } from "../domain/manifest.ts";
+import type { TargetOutcome } from "../domain/target-outcome.ts";
 import type { DrilledQueue, DrillResult } from "../usecases/drill-types.ts";
 import type { PruneResult } from "../usecases/prune.ts";
 import type { CopyResult } from "../usecases/copy-types.ts";
@@ -29,6 +30,9 @@ export const METRICS = {
   mqbackup_backup_duration_seconds: "How long it took to read (with archiving), to ship, and in all.",
   mqbackup_backup_longest_hold_seconds: "How long the messages of a queue were held at most.",
   mqbackup_backup_queues: "Queues wanted, by what became of them.",
+  mqbackup_target_has_backup: "Whether a target has all that the last run made: 1, or 0.",
+  mqbackup_target_put_bytes: "Bytes of volumes and indexes that the last run put there.",
+  mqbackup_target_duration_seconds: "How long something was on its way there.",
   mqbackup_restore_messages: "Messages published and confirmed by the last restore.",
   mqbackup_restore_body_bytes: "Bytes of their bodies.",
   mqbackup_restore_duration_seconds: "How long it took to fetch, publish and confirm them.",
@@ -90,6 +94,18 @@ export function backupMetrics(manifests: readonly Manifest[]): readonly Measured
       value: came(outcome),
     })),
   ];
+}
+
+/** Of one run. */
+export function targetMetrics(targets: readonly TargetOutcome[]): readonly Measured[] {
+  return targets.flatMap(({ location: target, bytes, ms, error }) => {
+    const labels = { target };
+    return [
+      { name: "mqbackup_target_has_backup" as const, labels, value: error === null ? 1 : 0 },
+      { name: "mqbackup_target_put_bytes" as const, labels, value: bytes },
+      { name: "mqbackup_target_duration_seconds" as const, labels, value: ms / 1000 },
+    ];
+  });
 }
 
 export function restoreMetrics(result: RestoreResult): readonly Measured[] {

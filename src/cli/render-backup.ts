@@ -3,24 +3,25 @@ import { holdingOf } from "../domain/holdings.ts";
 import type { Manifest, Measures, QueueEntry } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { BackupResult } from "../usecases/backup-types.ts";
+import { locationsText, targetComplaints, targetJson, targetLines } from "./render-targets.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted, formatDuration, formatPercent } from "./units.ts";
 
 /** A committed backup: a line for each queue, then what a person should know of them, then the sums. */
-export function backupLines(
-  result: BackupResult,
-  locations: readonly string[],
-  paint: Paint,
-): readonly string[] {
+export function backupLines(result: BackupResult, paint: Paint): readonly string[] {
   const lines = result.manifests.flatMap((manifest) => [
-    `${paint(`backup ${manifest.id}`, "bold")} ${basedOn(manifest)}committed to ${locations.map(visible).join(" and ")}`,
+    `${paint(`backup ${manifest.id}`, "bold")} ${basedOn(manifest)}committed to ${locationsText(result.targets)}`,
     "",
     ...queueTable(manifest.queues, paint),
     ...queueRemarks(manifest.queues, paint),
     "",
     ...measureLines(manifest.measures),
   ]);
-  const remarks = [...warningLines(result.warnings, paint), ...removalLines(result, paint)];
+  const remarks = [
+    ...targetLines(result.targets, paint),
+    ...warningLines(result.warnings, paint),
+    ...removalLines(result, paint),
+  ];
   return remarks.length === 0 ? lines : [...lines, "", ...remarks];
 }
 
@@ -38,6 +39,7 @@ export function backupComplaints(result: BackupResult, paint: Paint): readonly s
   });
   return [
     ...remarks,
+    ...targetComplaints(result.targets, paint),
     ...removalLines({ ...result, removals: result.removals.filter(({ failure }) => failure) }, paint),
   ];
 }
@@ -146,12 +148,12 @@ export function measureLines(measures: Measures): readonly string[] {
 }
 
 /** For machines: manifests without their inner tables, which `show --json` has. */
-export function backupJson(result: BackupResult, locations: readonly string[], status: number): unknown {
+export function backupJson(result: BackupResult, status: number): unknown {
   return {
     status,
     partial: result.partial,
     base: result.base,
-    targets: locations,
+    targets: result.targets.map(targetJson),
     backups: result.manifests.map(withoutTables),
     warnings: result.warnings,
     removals: result.removals.map(({ queue, failure }) => ({
@@ -187,7 +189,10 @@ function removalLines({ removals, failure: broken }: BackupResult, paint: Paint)
       ? []
       : [`${paint("not removed", "red")} from ${nameOf(queue, true)}: ${visible(failure.message)}`],
   );
-  const rest = broken === null ? [] : [`${paint("not all was drained:", "red")} ${visible(broken.message)}`];
+  const rest =
+    broken === null || removals.length === 0
+      ? []
+      : [`${paint("not all was drained:", "red")} ${visible(broken.message)}`];
   return [...summary, ...left, ...rest];
 }
 

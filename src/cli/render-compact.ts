@@ -1,11 +1,11 @@
 import type { CompactResult } from "../usecases/compact-types.ts";
 import { withoutTables } from "./render-backup.ts";
-import { formatTable, visible, type Paint } from "./terminal-text.ts";
+import { locationsText, targetJson, targetLines } from "./render-targets.ts";
+import { formatTable, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted } from "./units.ts";
 
 export function compactLines(
-  { source, reads, messages, estimatedBytes, manifest }: CompactResult,
-  locations: readonly string[],
+  { source, reads, messages, estimatedBytes, manifest, targets }: CompactResult,
   paint: Paint,
 ): readonly string[] {
   const [title, ...rows] = formatTable(
@@ -23,22 +23,22 @@ export function compactLines(
     ];
   }
   return [
-    `backup ${source} is also the full backup ${paint(manifest.id, "bold")}, committed to ${locations.map(visible).join(" and ")}`,
+    `backup ${source} is also the full backup ${paint(manifest.id, "bold")}, committed to ${locationsText(targets)}`,
     "",
     ...table,
     `${held}, stored ${formatBytes(manifest.measures.storedBytes)}`,
+    ...targetLines(targets, paint),
   ];
 }
 
 export function compactJson(
-  { source, reads, messages, estimatedBytes, manifest }: CompactResult,
-  locations: readonly string[],
+  { source, reads, messages, estimatedBytes, manifest, targets }: CompactResult,
   status: number,
 ): object {
   return {
     status,
     dryRun: manifest === null,
-    targets: locations,
+    targets: targets.map(targetJson),
     source,
     reads,
     messages,

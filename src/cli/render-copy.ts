@@ -1,4 +1,4 @@
-import type { LeaveReason } from "../domain/copy-plan.ts";
+import { describeLeave, type LeaveReason } from "../domain/copy-plan.ts";
 import type { CopiedTo, CopyOutcome, CopyResult } from "../usecases/copy-types.ts";
 import { formatTable, visible, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCounted } from "./units.ts";
@@ -88,18 +88,7 @@ function faultsText({ step }: CopyOutcome): string {
 }
 
 function reasonText(reason: LeaveReason): string {
-  switch (reason.kind) {
-    case "other-backup":
-      return "what is there under its id is another backup, or past recognition";
-    case "needs":
-      return `it needs ${reason.backup}, which is not there whole`;
-    case "at-work":
-      return "a run at work there has begun a backup under this id; run copy again later";
-    case "removed":
-      return "it was removed from the source meanwhile";
-    case "source":
-      return `the source ${reason.damaged ? "is damaged" : "cannot be read"}: ${visible(reason.message)}`;
-  }
+  return visible(describeLeave(reason));
 }
 
 function outcomeTable({ backups }: CopiedTo, dryRun: boolean, paint: Paint): readonly string[] {

@@ -1,4 +1,5 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
+import type { Durability } from "../domain/durability.ts";
 import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
 import type { CopyRequest } from "../usecases/copy-types.ts";
 import type { DrillRequest } from "../usecases/drill-types.ts";
@@ -42,6 +43,7 @@ export function backupRequest(
     ...surveyRequest({ ...settings, drain }, access),
     set: settings.set,
     incremental,
+    durability: durabilityOf(settings),
     breakLease: settings.breakLease,
     drain,
     parallel: settings.parallel,
@@ -144,6 +146,10 @@ function readingPolicy(settings: Settings): ReadingPolicy {
   };
 }
 
+function durabilityOf({ durability, minCopies }: Settings): Durability {
+  return durability === "async" ? { async: true } : { async: false, minCopies };
+}
+
 function onlyOne(values: readonly string[]): string | null {
   return values.length === 1 ? (values[0] ?? null) : null;
 }
@@ -151,6 +157,7 @@ function onlyOne(values: readonly string[]): string | null {
 export function compactRequest({ settings, argument, tool }: Session): CompactRequest {
   return {
     backup: argument ?? "latest",
+    durability: durabilityOf(settings),
     volumeBytes: settings.volumeSize,
     spoolMaxBytes: settings.spoolMax,
     segmentBytes: SEGMENT_BYTES,

@@ -3,19 +3,25 @@ import type { BackupError } from "../domain/errors.ts";
 import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { BackupResult } from "../usecases/backup-types.ts";
 import type { CheckResult } from "../usecases/check.ts";
+import type { CompactResult } from "../usecases/compact-types.ts";
 import type { CopyResult } from "../usecases/copy-types.ts";
 import type { DrillResult } from "../usecases/drill-types.ts";
 import type { Listing } from "../usecases/list.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
+import { hasAll } from "./render-targets.ts";
 import { DAMAGED, DONE, exitStatusOf, INTERRUPTED, PARTIAL, REFUSED } from "./exit-status.ts";
 
 /** Exit statuses of results: of use cases that came to an end. */
 
 /** A drain that broke off has committed what came before: it is partial. */
-export function backupStatus({ verdicts, partial, failure }: BackupResult, dryRun: boolean): number {
+export function backupStatus({ verdicts, partial, failure, targets }: BackupResult, dryRun: boolean): number {
   if (isInterruption(failure)) return INTERRUPTED;
   if (dryRun) return readingStatus(verdicts);
-  return partial || failure !== null ? PARTIAL : DONE;
+  return partial || failure !== null || !targets.every(hasAll) ? PARTIAL : DONE;
+}
+
+export function compactStatus({ targets }: CompactResult): number {
+  return targets.every(hasAll) ? DONE : PARTIAL;
 }
 
 export function checkStatus({ queues }: CheckResult): number {

@@ -21,7 +21,10 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
     const origin = raw.get("lockMode")?.origin;
     throw invalid(`${origin} says how to lock, but not for how long`, "Say it with --lock-days.");
   }
-  if (settingEntry("spoolMax").commands.includes(command)) checkSpool(settings, raw);
+  if (settingEntry("spoolMax").commands.includes(command)) {
+    checkSpool(settings, raw);
+    checkCopies(settings, raw);
+  }
   if (command === "verify") checkLevel(settings, raw);
   if (command === "drill") checkDrill(settings);
   if (command === "prune" && isEmptyPolicy(retentionPolicy(settings))) {
@@ -147,6 +150,22 @@ function checkSpool({ spoolMax, volumeSize }: Settings, raw: RawSettings): void 
   throw invalid(
     `${raw.get("spoolMax")?.origin} allows less than one volume, which may have ${formatBytes(volumeSize)}`,
     "Allow more, or make volumes smaller with --volume-size.",
+  );
+}
+
+function checkCopies({ durability, minCopies, target }: Settings, raw: RawSettings): void {
+  if (minCopies === null) return;
+  const origin = raw.get("minCopies")?.origin;
+  if (durability === "async") {
+    throw invalid(
+      `${origin} and --durability async contradict each other`,
+      "With async the first target alone counts; with sync say how many have to.",
+    );
+  }
+  if (minCopies <= target.length) return;
+  throw invalid(
+    `${origin} asks for ${minCopies} copies, and there ${target.length === 1 ? "is 1 target" : `are ${target.length} targets`}`,
+    "Name more targets with --target, or ask for fewer copies.",
   );
 }
 

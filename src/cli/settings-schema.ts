@@ -64,6 +64,8 @@ const SHAPE = {
     .nullable()
     .default(null),
   breakLease: switched,
+  durability: oneOf("sync", "async"),
+  minCopies: optionalCount,
   spoolDir: optionalText,
   spoolMax: z.string().transform(checked(parseSize)).nullable().default(null),
   volumeSize: z.string().transform(checked((size) => atLeast(parseSize(size), 1 << 20, "1MiB"))),

@@ -1,3 +1,4 @@
+import { accessSync, constants } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
 import { isS3Target } from "../domain/s3-location.ts";
@@ -12,12 +13,31 @@ export interface SpoolPlace {
   readonly mustBePrivate?: boolean;
 }
 
-/** Volumes are built beside where they are kept, where that is a directory: then they are linked and not copied. */
+/**
+ * Volumes are built beside where they are kept, where that is a directory: then they are linked and not copied. One that cannot be written
+ * to may be a target the run goes on without: then it is the next directory.
+ */
 export function spoolPlace({
   spoolDir,
-  target: [first = "."],
+  target: [first = ".", ...others],
 }: Pick<Settings, "spoolDir" | "target">): SpoolPlace {
   if (spoolDir !== null) return { directory: spoolDir, keepDirectory: true };
-  if (!isS3Target(first) && !isSftpTarget(first)) return { directory: path.join(first, ".spool") };
+  if (isDirectory(first)) {
+    const usable = [first, ...others].find((target) => isDirectory(target) && isWritable(target));
+    return { directory: path.join(usable ?? first, ".spool") };
+  }
   return { directory: path.join(tmpdir(), `mqbackup-${userInfo().uid}`), mustBePrivate: true };
+}
+
+function isDirectory(target: string): boolean {
+  return !isS3Target(target) && !isSftpTarget(target);
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -2,7 +2,7 @@ import { backup } from "../usecases/backup.ts";
 import type { BackupResult, IncrementalRequest } from "../usecases/backup-types.ts";
 import { showBackup } from "./backup-progress.ts";
 import { PARTIAL } from "./exit-status.ts";
-import { backupMetrics } from "./metrics.ts";
+import { backupMetrics, targetMetrics } from "./metrics.ts";
 import { openProgress } from "./open-progress.ts";
 import { backupComplaints, backupJson, backupLines, warningLines } from "./render-backup.ts";
 import { verdictJson, verdictRemarks, verdictTable } from "./render-check.ts";
@@ -15,7 +15,7 @@ import { wireBackup } from "./wiring/writing.ts";
 export async function takeBackup(session: Session, incremental: IncrementalRequest | null): Promise<number> {
   const result = await take(session, incremental);
   const status = backupStatus(result, session.settings.dryRun);
-  session.measured(backupMetrics(result.manifests));
+  session.measured([...backupMetrics(result.manifests), ...targetMetrics(result.targets)]);
   await (session.settings.dryRun ? printPlan : printBackup)(session, result, status);
   // What came of it is on standard output; that it broke off belongs on standard error.
   if (result.failure !== null && status !== PARTIAL) throw result.failure;
@@ -29,15 +29,11 @@ async function take(session: Session, incremental: IncrementalRequest | null): P
   return await backup(wired.deps, backupRequest(session, wired.access, incremental), signal);
 }
 
-async function printBackup(
-  { output, settings }: Session,
-  result: BackupResult,
-  status: number,
-): Promise<void> {
+async function printBackup({ output }: Session, result: BackupResult, status: number): Promise<void> {
   const { json, quiet } = output.options;
-  if (json) await output.printJson(backupJson(result, settings.target, status));
+  if (json) await output.printJson(backupJson(result, status));
   else if (quiet) output.complain(backupComplaints(result, output.paintNote));
-  else await output.printLines(backupLines(result, settings.target, output.paint));
+  else await output.printLines(backupLines(result, output.paint));
 }
 
 async function printPlan(

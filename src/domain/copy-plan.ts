@@ -34,6 +34,21 @@ export type LeaveReason =
   /** What it is to be copied from is damaged itself, or cannot be read. */
   | { readonly kind: "source"; readonly damaged: boolean; readonly message: string };
 
+export function describeLeave(reason: LeaveReason): string {
+  switch (reason.kind) {
+    case "other-backup":
+      return "what is there under its id is another backup, or past recognition";
+    case "needs":
+      return `it needs ${reason.backup}, which is not there whole`;
+    case "at-work":
+      return "a run at work there has begun a backup under this id; run copy again later";
+    case "removed":
+      return "it was removed from the source meanwhile";
+    case "source":
+      return `the source ${reason.damaged ? "is damaged" : "cannot be read"}: ${reason.message}`;
+  }
+}
+
 /** none: all is there. copy: there is no such backup yet. repair: it is there, and not whole. */
 export type CopyAction = "none" | "copy" | "repair" | "leave";
 

@@ -91,6 +91,22 @@ export async function committedBackups(
   return ids.toSorted(compareBackupIds).map((id) => ({ id, marked: marked.has(id) }));
 }
 
+/** Backups that a run has begun and not committed, oldest first. */
+export async function unfinishedIds(
+  store: Pick<Store, "keys">,
+  options: Abortable = {},
+): Promise<readonly BackupId[]> {
+  const begun = new Set<BackupId>();
+  const committed = new Set<BackupId>();
+  for await (const key of store.keys(BACKUPS, options)) {
+    const [folder = "", name, ...deeper] = key.slice(BACKUPS.length).split("/");
+    if (deeper.length > 0 || !isBackupId(folder)) continue;
+    if (name === BEGUN_NAME) begun.add(folder);
+    if (name === MANIFEST_NAME) committed.add(folder);
+  }
+  return [...begun].filter((id) => !committed.has(id)).toSorted(compareBackupIds);
+}
+
 /** Their ids, oldest first. */
 export async function committedIds(
   store: Pick<Store, "keys">,

@@ -1,6 +1,8 @@
+import type { Durability } from "../domain/durability.ts";
 import type { BackupError } from "../domain/errors.ts";
 import type { Manifest, QueueEntry } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
+import type { TargetOutcome } from "../domain/target-outcome.ts";
 import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { BrokerDirectory } from "../ports/broker-directory.ts";
 import type { QueueReader } from "../ports/queue-reader.ts";
@@ -9,7 +11,10 @@ import type { Spool } from "../ports/spool.ts";
 import type { Runs } from "../ports/runs.ts";
 import type { Store } from "../ports/store.ts";
 import type { LeaseEvent } from "./held-lease.ts";
+import type { BringUpEvent } from "./bring-up.ts";
+import type { EarlierFinishedEvent } from "./finish-earlier.ts";
 import type { ShippingEvent } from "./new-archive.ts";
+import type { GivenUpEvent } from "./roster.ts";
 import type { SurveyRequest } from "./survey.ts";
 
 export interface BackupDeps {
@@ -36,6 +41,7 @@ export interface BackupRequest extends SurveyRequest {
   readonly incremental: IncrementalRequest | null;
   /** Takes away the leases others hold on the set. */
   readonly breakLease: boolean;
+  readonly durability: Durability;
   readonly drain: boolean;
   /** Queues read at once. */
   readonly parallel: number;
@@ -77,9 +83,11 @@ export interface BackupResult {
   readonly warnings: readonly string[];
   /** Only with drain: what became of the messages on their queues. */
   readonly removals: readonly Removal[];
+  /** One for each target; none after a dry run. */
+  readonly targets: readonly TargetOutcome[];
   /** Some wanted messages are not in it, and nobody accepted that. */
   readonly partial: boolean;
-  /** Drain: why a later round failed; what the earlier ones committed stands. */
+  /** Why it broke off after a commit, which stands: a later round of a drain failed, or it was interrupted while targets were brought up. */
   readonly failure: BackupError | null;
 }
 
@@ -102,5 +110,8 @@ export type BackupEvent =
     }
   | { readonly kind: "queue-finished"; readonly entry: QueueEntry }
   | ShippingEvent
+  | GivenUpEvent
+  | EarlierFinishedEvent
+  | BringUpEvent
   | { readonly kind: "committed"; readonly id: string; readonly location: string }
   | { readonly kind: "queue-drained"; readonly removal: Removal };

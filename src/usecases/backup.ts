@@ -1,10 +1,15 @@
+import { parseBackupId } from "../domain/backup-id.ts";
 import { defaultSet } from "../domain/backup-set.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { QueueAddress } from "../domain/queue.ts";
-import type { BackupDeps, BackupRequest, BackupResult, IncrementalRequest } from "./backup-types.ts";
+import type { Store } from "../ports/store.ts";
+import type { BackupDeps, BackupRequest, BackupResult } from "./backup-types.ts";
 import { chooseBase, type BaseBackup } from "./base-backup.ts";
+import { bringUp } from "./bring-up.ts";
+import { finishEarlier } from "./finish-earlier.ts";
 import { refuseUnsafe } from "./nothing-read.ts";
 import { refuseSpent } from "./spent-deliveries.ts";
+import { rosterFor, type Roster } from "./roster.ts";
 import { survey, type Survey } from "./survey.ts";
 import { take, type Taken, type TakeRequest } from "./take.ts";
 import { withLease, type Held } from "./with-lease.ts";
@@ -25,47 +30,88 @@ export async function backup(
   signal: AbortSignal,
 ): Promise<BackupResult> {
   const found = await survey(deps, request, signal);
-  const verdicts = await refuseSpent(deps.stores[0], found.verdicts, request.policy.accept, signal);
+  const { roster, later } = rosterFor(deps, deps.stores, request.durability);
+  const { accept } = request.policy;
+  const verdicts = await roster.withFirst(async (store) =>
+    refuseSpent(store, found.verdicts, accept, signal),
+  );
   const surveyed: Survey = { ...found, verdicts };
   const set = request.set ?? defaultSet(surveyed.broker.clusterName, request.vhosts);
   deps.report({ kind: "surveyed", verdicts });
-  if (request.dryRun) return planOnly(deps, request, set, surveyed, signal);
+  if (request.dryRun) return planOnly({ deps, roster, request }, set, surveyed, signal);
   refuseUnsafe(verdicts);
   const command = request.incremental === null ? "full" : "incremental";
-  const wish = { stores: deps.stores, set, command, breakLease: request.breakLease };
-  return withLease(deps, wish, signal, async (held) => takeAll(deps, request, set, surveyed, held));
+  const { breakLease } = request;
+  const wish = { stores: roster.standing, set, command, breakLease, dispensing: roster };
+  const taken = await withLease(deps, wish, signal, async (held) =>
+    takeAll({ deps, roster, request }, set, surveyed, held),
+  );
+  return later.length === 0 ? taken : broughtUp(deps, taken, later, signal);
+}
+
+interface Run {
+  readonly deps: BackupDeps;
+  readonly roster: Roster;
+  readonly request: BackupRequest;
+}
+
+/** The queues are given back and the backup exists: the other targets get it. */
+async function broughtUp(
+  deps: BackupDeps,
+  taken: BackupResult,
+  later: readonly Store[],
+  signal: AbortSignal,
+): Promise<BackupResult> {
+  const made = taken.manifests.map(({ id }) => parseBackupId(id));
+  const others = await bringUp({ ...deps, source: deps.stores[0] }, later, made, signal);
+  const interrupted = others.find(({ error }) => error?.code === "INTERRUPTED");
+  return {
+    ...taken,
+    targets: [...taken.targets, ...others],
+    failure: taken.failure ?? interrupted?.error ?? null,
+  };
 }
 
 /** Asks for everything and touches nothing, so it needs no lease. */
 async function planOnly(
-  deps: BackupDeps,
-  request: BackupRequest,
+  run: Run,
   set: string,
   { verdicts, unknown }: Survey,
   signal: AbortSignal,
 ): Promise<BackupResult> {
-  const { over, remark } = await baseFor(deps, request.incremental, set, signal);
+  const { over, remark } = await baseFor(run, set, signal);
   const warnings = [...unknown, ...remark];
   const partial = verdicts.some((verdict) => verdict.recipe === null);
-  return { base: over?.id ?? null, manifests: [], verdicts, warnings, removals: [], partial, failure: null };
+  return {
+    base: over?.id ?? null,
+    manifests: [],
+    verdicts,
+    warnings,
+    targets: [],
+    removals: [],
+    partial,
+    failure: null,
+  };
 }
 
 /** The base is chosen under the lease: nobody adds to the set or removes from it any more. */
-async function takeAll(
-  deps: BackupDeps,
-  request: BackupRequest,
-  set: string,
-  surveyed: Survey,
-  held: Held,
-): Promise<BackupResult> {
-  const { over, remark } = await baseFor(deps, request.incremental, set, held.signal);
-  const { rounds, failure } = await takeRounds(deps, { ...request, set, over }, surveyed, held);
-  const warnings = [...surveyed.unknown, ...remark, ...rounds.flatMap((round) => round.warnings)];
+async function takeAll(run: Run, set: string, surveyed: Survey, held: Held): Promise<BackupResult> {
+  const { deps, roster } = run;
+  const unfinished = await finishEarlier(deps, roster, set, held);
+  const { over, remark } = await baseFor(run, set, held.signal);
+  const { rounds, failure } = await takeRounds(run, { ...run.request, set, over }, surveyed, held);
+  const warnings = [
+    ...surveyed.unknown,
+    ...unfinished,
+    ...remark,
+    ...rounds.flatMap((round) => round.warnings),
+  ];
   return {
     base: over?.id ?? null,
     manifests: rounds.map((round) => round.manifest),
     verdicts: surveyed.verdicts,
     warnings: [...new Set(warnings)],
+    targets: roster.outcomes(),
     removals: rounds.flatMap((round) => round.removals),
     partial: rounds.some(isPartial),
     failure,
@@ -79,17 +125,15 @@ interface ChosenBase {
 }
 
 async function baseFor(
-  deps: BackupDeps,
-  incremental: IncrementalRequest | null,
+  { deps, roster, request: { incremental } }: Run,
   set: string,
   signal: AbortSignal,
 ): Promise<ChosenBase> {
   if (incremental === null) return { over: null, remark: [] };
-  const {
-    stores: [store],
-    codec,
-  } = deps;
-  const over = await chooseBase({ store, codec }, { set, base: incremental.base }, { signal });
+  const { codec } = deps;
+  const over = await roster.withFirst(async (store) =>
+    chooseBase({ store, codec }, { set, base: incremental.base }, { signal }),
+  );
   if (over) {
     const isLate = over.begunAt.getTime() > deps.now().getTime();
     const remark = `the clock says a time before the base ${over.id} was begun: the id gets a later one`;
@@ -100,7 +144,7 @@ async function baseFor(
   }
   throw new BackupError(
     "BACKUP_MISSING",
-    `there is no backup of set ${set} at ${store.location} to build on`,
+    `there is no backup of set ${set} at ${roster.standing[0].location} to build on`,
     {
       hint: "Take one with mqbackup full, or leave --require-base away.",
     },
@@ -108,19 +152,20 @@ async function baseFor(
 }
 
 async function takeRounds(
-  deps: BackupDeps,
+  { deps, roster }: Run,
   request: TakeRequest,
   surveyed: Survey,
   held: Held,
 ): Promise<{ readonly rounds: readonly Taken[]; readonly failure: BackupError | null }> {
-  if (!request.drain) return { rounds: [await take(deps, request, surveyed, null, held)], failure: null };
+  if (!request.drain)
+    return { rounds: [await take(deps, request, surveyed, null, held, roster)], failure: null };
   const rounds: Taken[] = [];
   const left = new Map<string, number>();
   let next = surveyed;
   while (next.verdicts.length > 0) {
     const atMost = (queue: QueueAddress) => Math.min(ROUND_MESSAGES, left.get(key(queue)) ?? ROUND_MESSAGES);
     try {
-      rounds.push(await take(deps, request, next, atMost, held));
+      rounds.push(await take(deps, request, next, atMost, held, roster));
     } catch (error) {
       if (rounds.length === 0 || !(error instanceof BackupError)) throw error;
       return { rounds, failure: error };

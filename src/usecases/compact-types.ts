@@ -1,7 +1,11 @@
 import type { BackupId } from "../domain/backup-id.ts";
+import type { TargetOutcome } from "../domain/target-outcome.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
+import type { Durability } from "../domain/durability.ts";
+import type { BringUpEvent } from "./bring-up.ts";
 import type { ShippingEvent } from "./new-archive.ts";
+import type { GivenUpEvent } from "./roster.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool } from "../ports/spool.ts";
@@ -20,6 +24,7 @@ export interface CompactDeps extends Omit<LeaseDeps, "report"> {
 export interface CompactRequest {
   /** An id, the beginning of one, or "latest": as the first target has it. */
   readonly backup: string;
+  readonly durability: Durability;
   readonly volumeBytes: number;
   /** See `NewArchiveOptions`. */
   readonly spoolMaxBytes: number | null;
@@ -48,6 +53,8 @@ export type CompactEvent =
       readonly bodyBytes: number;
     }
   | ShippingEvent
+  | GivenUpEvent
+  | BringUpEvent
   | { readonly kind: "committed"; readonly id: BackupId; readonly location: string };
 
 /** What is read of one backup. */
@@ -67,4 +74,6 @@ export interface CompactResult {
   readonly messages: number;
   /** null: a dry run. */
   readonly manifest: Manifest | null;
+  /** One for each target; none after a dry run. */
+  readonly targets: readonly TargetOutcome[];
 }

@@ -18,8 +18,10 @@ import { CheckedFingerprints } from "./checked-fingerprints.ts";
 import { compactPlan } from "./compact-plan.ts";
 import { compactQueue } from "./compact-queue.ts";
 import type { CompactDeps, CompactRequest, CompactResult } from "./compact-types.ts";
+import { bringUp } from "./bring-up.ts";
 import { NewArchive } from "./new-archive.ts";
 import { RestoreContent } from "./restore-content.ts";
+import { rosterFor, type Roster } from "./roster.ts";
 import { Targets } from "./targets.ts";
 import { withLease, type Held } from "./with-lease.ts";
 
@@ -35,16 +37,21 @@ export async function compact(
   request: CompactRequest,
   signal: AbortSignal,
 ): Promise<CompactResult> {
-  const found = await find(deps, request.backup, { signal });
-  if (request.dryRun) return { ...(await planOf(found, { signal })), manifest: null };
+  const { roster, later } = rosterFor(deps, deps.stores, request.durability);
+  const found = await find(roster, request.backup, { signal });
+  if (request.dryRun) return { ...(await planOf(found, { signal })), manifest: null, targets: [] };
   const { id, set } = found.source;
-  const wish = { stores: deps.stores, set, command: "compact", breakLease: request.breakLease };
-  return withLease(deps, wish, signal, async (held) => {
+  const { breakLease } = request;
+  const wish = { stores: roster.standing, set, command: "compact", breakLease, dispensing: roster };
+  const done = await withLease(deps, wish, signal, async (held) => {
     // Nobody adds to the set or removes from it any more.
-    const kept = await find(deps, id, held);
+    const kept = await find(roster, id, held);
     const plan = await planOf(kept, held);
-    return { ...plan, manifest: await write(deps, request, kept, held) };
+    return { ...plan, manifest: await write(deps, request, roster, kept, held) };
   });
+  const made = [parseBackupId(done.manifest.id)];
+  const others = await bringUp({ ...deps, source: deps.stores[0] }, later, made, signal);
+  return { ...done, targets: [...roster.outcomes(), ...others] };
 }
 
 interface Found {
@@ -52,26 +59,29 @@ interface Found {
   readonly source: Manifest;
 }
 
-async function find(deps: CompactDeps, backup: string, options: Abortable): Promise<Found> {
-  const [catalog, ...others] = await openCatalogs(deps, options);
-  const id = await catalog.resolve(backup, options);
-  const source = await catalog.manifest(id, options);
+/** At the first target that counts; the others must have this very backup, or are given up. */
+async function find(roster: Roster, backup: string, options: Abortable): Promise<Found> {
+  const found = await roster.withFirst(async (store) => {
+    const catalog = await openCatalog(store, options);
+    return { catalog, source: await catalog.manifest(await catalog.resolve(backup, options), options) };
+  });
+  const { source } = found;
   refuseFull(source);
-  for (const other of others) await requireSame(other, id, source, options);
-  return { catalog, source };
+  for (const store of roster.standing.filter((each) => each !== found.catalog.store)) {
+    try {
+      await requireSame(await openCatalog(store, options), parseBackupId(source.id), source, options);
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      roster.giveUp(store, error);
+    }
+  }
+  return found;
 }
 
 async function planOf({ catalog, source }: Found, options: Abortable) {
   return compactPlan(source, async (holder, neededBy) =>
     catalog.storedManifest(holder, { ...options, neededBy }),
   );
-}
-
-async function openCatalogs(deps: CompactDeps, options: Abortable): Promise<[Catalog, ...Catalog[]]> {
-  const [first, ...others] = deps.stores;
-  const catalogs: [Catalog, ...Catalog[]] = [await openCatalog(first, options)];
-  for (const store of others) catalogs.push(await openCatalog(store, options));
-  return catalogs;
 }
 
 function refuseFull({ id, kind }: Manifest): void {
@@ -105,6 +115,7 @@ async function requireSame(
 async function write(
   deps: CompactDeps,
   request: CompactRequest,
+  roster: Roster,
   { catalog, source }: Found,
   held: Held,
 ): Promise<Manifest> {
@@ -112,11 +123,7 @@ async function write(
   // One second behind it: whoever takes the newest of that time takes the one that needs no other.
   const now = new Date(begunAt(parseBackupId(source.id)).getTime() + 1000);
   const claim = { kind: "full", base: null, now } as const;
-  await using targets = await Targets.claim(
-    deps.stores,
-    { ...claim, newRepositoryId: () => deps.newRepositoryId() },
-    signal,
-  );
+  await using targets = await Targets.claim(deps, roster, claim, signal);
   deps.report({ kind: "begun", id: targets.id });
   const { volumeBytes, spoolMaxBytes } = request;
   const modifiedAt = new Date(source.startedAt);
@@ -142,6 +149,7 @@ async function write(
       targetBytes: await targets.totalBytes(signal),
     },
   };
+  await targets.requireWhole(signal);
   await held.assertHeld();
   await targets.commit(manifest, (location) => deps.report({ kind: "committed", id: targets.id, location }));
   return manifest;

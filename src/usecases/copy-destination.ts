@@ -74,9 +74,12 @@ async function copySet(
     return;
   }
   const wish = { stores: [destination], set, command: "copy", breakLease: request.breakLease };
-  await withLease(deps, wish, signal, async (held) => {
-    await carryOut(work, await planSet(work, sources, held.signal), held);
-  });
+  await withLease(deps, wish, signal, async (held) => copyHeld(work, sources, held));
+}
+
+/** Backups of one set, to a destination on which the set is held. Throws as `copyBackup`. */
+export async function copyHeld(work: Work, sources: readonly SourceBackup[], held: Held): Promise<void> {
+  await carryOut(work, await planSet(work, sources, held.signal), held);
 }
 
 async function planSet(

@@ -16,6 +16,7 @@ import { refuseEmpty } from "./nothing-read.ts";
 import { NewArchive } from "./new-archive.ts";
 import { paceOf } from "./pace.ts";
 import { collectDefinitions, type Survey } from "./survey.ts";
+import type { Roster } from "./roster.ts";
 import { Targets } from "./targets.ts";
 import type { Held } from "./with-lease.ts";
 
@@ -47,6 +48,7 @@ export async function take(
   surveyed: Survey,
   atMost: AtMost | null,
   held: Held,
+  roster: Roster,
 ): Promise<Taken> {
   const { signal } = held;
   const startedAt = deps.now();
@@ -58,11 +60,7 @@ export async function take(
     abort: (error) => failing.abort(error),
   };
   const { over } = request;
-  await using targets = await Targets.claim(
-    deps.stores,
-    { ...claimOf(over, startedAt), newRepositoryId: () => deps.newRepositoryId() },
-    signal,
-  );
+  await using targets = await Targets.claim(deps, roster, claimOf(over, startedAt), signal);
   deps.report({ kind: "begun", id: targets.id });
   const { volumeBytes, spoolMaxBytes } = request;
   await using made = new NewArchive(deps, {
@@ -108,6 +106,7 @@ export async function take(
         totalMs: millisecondsBetween(startedAt, finishedAt),
       },
     };
+    await targets.requireWhole(run.signal);
     await targets.requireHolders(manifest, run.signal);
     await held.assertHeld();
     await targets.commit(manifest, (location) =>
@@ -116,7 +115,7 @@ export async function take(
     return {
       manifest,
       warnings: [...unprotected(captured), ...waited(made)],
-      removals: request.drain ? await removeAll(deps, captured) : [],
+      removals: request.drain ? await removeAll(deps, captured, tooFew(targets, roster)) : [],
       leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
     };
   } finally {
@@ -195,15 +194,26 @@ function claimOf(base: BaseBackup | null, now: Date): ClaimRequest {
   return { kind: "incremental", base: base.id, now: new Date(Math.max(now.getTime(), earliest)) };
 }
 
-/** After the commit: what was captured is removed from its queue. */
-async function removeAll(deps: BackupDeps, captured: readonly Captured[]): Promise<Removal[]> {
+/** Why nothing is removed from any queue: the backup is not where it was to be. */
+function tooFew({ copies }: Targets, { minCopies }: Roster): BackupError | null {
+  if (copies >= minCopies) return null;
+  const message = `the backup is at ${copies} of the ${minCopies} targets that were to have it; the messages stay on the queue`;
+  return new BackupError("TARGET_FAILED", message);
+}
+
+/** After the commit: what was captured is removed from its queue. `refusal`: why it is not. */
+async function removeAll(
+  deps: BackupDeps,
+  captured: readonly Captured[],
+  refusal: BackupError | null,
+): Promise<Removal[]> {
   const removals: Removal[] = [];
   for (const { entry, cursor } of captured) {
     if (!cursor) continue;
     const queue = { vhost: entry.vhost, name: entry.name };
-    let failure: BackupError | null = null;
+    let failure = refusal;
     try {
-      await cursor.settle("consume");
+      await cursor.settle(refusal === null ? "consume" : "requeue");
     } catch (error) {
       if (!(error instanceof BackupError)) throw error;
       failure = error;

@@ -1,115 +1,169 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import type { ObjectBody, Store } from "../ports/store.ts";
-import { backupKey, committedIds } from "../repository/backup-folder.ts";
+import type { ObjectBody } from "../ports/store.ts";
 import { createCatalog, type Catalog, type ClaimRequest } from "../repository/catalog.ts";
-import { ifAllowed } from "../repository/removal.ts";
-import { Lane } from "./lane.ts";
+import type { Roster } from "./roster.ts";
+import { Target } from "./target.ts";
 
 /** Ids tried until one is free at every target. */
 const CLAIM_TRIES = 10;
 
-/** Files on their way to one target at once. */
-const PUTS_AT_ONCE = 2;
+export interface TargetsDeps {
+  newRepositoryId(): string;
+  now(): Date;
+}
 
 /**
- * One backup at every target, in two phases: everything durable everywhere, then the manifests, in the order of the targets.
- * Disposing without a commit removes what was put.
+ * One backup at every target that counts, in two phases: everything durable everywhere, then the manifests, in the order of the targets.
+ * A target that fails in the first phase is given up, if the roster can do without it. Disposing removes what was put where it was
+ * not committed.
  */
 export class Targets implements AsyncDisposable {
   readonly id: BackupId;
-  readonly #catalogs: readonly [Catalog, ...Catalog[]];
-  readonly #lanes: readonly { readonly store: Store; readonly lane: Lane }[];
-  #committed = 0;
+  readonly #roster: Roster;
+  readonly #targets: readonly Target[];
+  readonly #committed = new Set<Target>();
+  readonly #failing = new AbortController();
 
-  private constructor(id: BackupId, catalogs: readonly [Catalog, ...Catalog[]]) {
+  private constructor(id: BackupId, roster: Roster, targets: readonly Target[]) {
     this.id = id;
-    this.#catalogs = catalogs;
-    this.#lanes = catalogs.map(({ store }) => ({ store, lane: new Lane(PUTS_AT_ONCE) }));
+    this.#roster = roster;
+    this.#targets = targets;
   }
 
-  /** Opens or makes the repositories and takes one id at all of them. Throws TARGET_*, FORMAT_NEWER, MANIFEST_DAMAGED. */
+  /** Opens or makes the repositories and takes one id at all of them. Throws LEASE_HELD, and as `Roster.giveUp`. */
   static async claim(
-    stores: readonly [Store, ...Store[]],
-    request: ClaimRequest & { readonly newRepositoryId: () => string },
+    deps: TargetsDeps,
+    roster: Roster,
+    request: ClaimRequest,
     signal: AbortSignal,
   ): Promise<Targets> {
-    const open = async (store: Store) =>
-      createCatalog(store, { now: request.now, repositoryId: request.newRepositoryId() }, { signal });
-    const [firstStore, ...otherStores] = stores;
-    const first = await open(firstStore);
-    const others: Catalog[] = [];
-    for (const store of otherStores) others.push(await open(store));
-    for (let attempt = 0; attempt < CLAIM_TRIES; attempt += 1) {
-      const id = await first.claim(request, { signal });
-      const taken: Catalog[] = [first];
-      for (const catalog of others) {
-        if (!(await catalog.reserve(id, request.now, { signal }))) break;
-        taken.push(catalog);
+    const catalogs: Catalog[] = [];
+    for (const store of roster.standing) {
+      try {
+        const document = { now: request.now, repositoryId: deps.newRepositoryId() };
+        catalogs.push(await createCatalog(store, document, { signal }));
+      } catch (error) {
+        signal.throwIfAborted();
+        roster.giveUp(store, error);
       }
-      if (taken.length === stores.length) return new Targets(id, [first, ...others]);
-      for (const catalog of taken) await ifAllowed(async () => catalog.abandon(id));
+    }
+    for (let attempt = 0; attempt < CLAIM_TRIES; attempt += 1) {
+      const claim = await claimOnce(roster, catalogs, request, signal);
+      if (claim === null) continue;
+      const { id, taken } = claim;
+      const now = (): Date => deps.now();
+      return new Targets(
+        id,
+        roster,
+        taken.map((catalog) => new Target(catalog, { id, roster, now })),
+      );
     }
     throw new BackupError("LEASE_HELD", "no id is free at every target for a backup begun now", {
       hint: "Another run writes to these targets; try again in a moment.",
     });
   }
 
-  /** Durable at every target when it resolves. Each target takes files at its own pace. */
+  /** Durable at every target that counts when it resolves. */
   async put(name: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
-    const key = backupKey(this.id, name);
-    const puts = this.#lanes.map(async ({ store, lane }) =>
-      lane.run(async () => {
-        signal.throwIfAborted();
-        await store.put(key, body, { signal });
-      }),
-    );
-    const failed = (await Promise.allSettled(puts)).find((put) => put.status === "rejected");
-    if (failed) throw failed.reason;
+    const during = AbortSignal.any([signal, this.#failing.signal]);
+    await this.#each(async (target) => target.put(name, body, during));
   }
 
-  /**
-   * Every backup that holds records for this one must be at every target, or the copy there would not restore.
-   * Throws BACKUP_MISSING.
-   */
+  /** Asks every target whether it has what was put, as far as a listing tells. Throws as `Roster.giveUp`. */
+  async requireWhole(signal: AbortSignal): Promise<void> {
+    await this.#each(async (target) => target.requireWhole(signal));
+  }
+
+  /** Every backup that holds records for this one must be at every target that counts. Throws BACKUP_MISSING, and as `Roster.giveUp`. */
   async requireHolders(manifest: Manifest, signal: AbortSignal): Promise<void> {
     const holders = new Set(
       manifest.queues.flatMap(({ content }) =>
         content.flatMap((range) => (range.kind === "kept" ? [range.backup] : [])),
       ),
     );
-    if (holders.size === 0) return;
-    for (const { store } of this.#catalogs) {
-      const present = new Set<string>(await committedIds(store, { signal }));
-      for (const id of holders) {
-        if (present.has(id)) continue;
-        const message = `backup ${id}, which holds messages of this one, is not at ${store.location}`;
-        throw new BackupError("BACKUP_MISSING", message, {
-          hint: "Take a full backup with mqbackup full; or build on a backup that is at every target with --base.",
-        });
+    if (holders.size > 0) await this.#each(async (target) => target.requireHolders(holders, signal));
+  }
+
+  /** After the first target has it the backup exists, whatever becomes of the others: where it fails then it is left unfinished. */
+  async commit(manifest: Manifest, onCommitted: (location: string) => void): Promise<void> {
+    for (const target of this.#targets.filter(({ counts }) => counts)) {
+      const { catalog, store } = target;
+      try {
+        await catalog.commit(manifest);
+      } catch (error) {
+        if (this.#committed.size === 0 || !(error instanceof BackupError)) this.#roster.giveUp(store, error);
+        else this.#roster.leaveUnfinished(store, error);
+        continue;
       }
+      this.#committed.add(target);
+      onCommitted(store.location);
     }
   }
 
-  /** After the first target has it the backup exists, whatever becomes of the others. */
-  async commit(manifest: Manifest, onCommitted: (location: string) => void): Promise<void> {
-    for (const catalog of this.#catalogs) {
-      await catalog.commit(manifest);
-      this.#committed += 1;
-      onCommitted(catalog.store.location);
-    }
+  /** Targets that have it. */
+  get copies(): number {
+    return this.#committed.size;
   }
 
   /** Total bytes of the first target's file system; null where it cannot be told. */
   async totalBytes(signal: AbortSignal): Promise<number | null> {
-    return (await this.#catalogs[0].store.capacity({ signal }))?.totalBytes ?? null;
+    return this.#roster.withFirst(async (store) => (await store.capacity({ signal }))?.totalBytes ?? null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const catalog of this.#catalogs.slice(this.#committed)) {
-      // What cannot be removed now is no backup: no manifest names it, and verify notes it.
-      await catalog.abandon(this.id).catch(() => undefined);
-    }
+    const left = this.#targets.filter(
+      (target) => !this.#committed.has(target) && !this.#roster.isUnfinished(target.store),
+    );
+    // What cannot be removed now is no backup: no manifest names it, and verify notes it.
+    await Promise.all(left.map(async ({ catalog }) => catalog.abandon(this.id).catch(() => undefined)));
   }
+
+  /** At all at once. One failure that counts ends it for all. */
+  async #each(work: (target: Target) => Promise<void>): Promise<void> {
+    const all = this.#targets.map(async (target) => {
+      try {
+        await work(target);
+      } catch (error) {
+        this.#failing.abort(error);
+        throw error;
+      }
+    });
+    const failed = (await Promise.allSettled(all)).some(({ status }) => status === "rejected");
+    if (failed) throw this.#failing.signal.reason;
+  }
+}
+
+/** null: the id is taken at one of them. */
+async function claimOnce(
+  roster: Roster,
+  catalogs: readonly Catalog[],
+  request: ClaimRequest,
+  signal: AbortSignal,
+): Promise<{ readonly id: BackupId; readonly taken: readonly Catalog[] } | null> {
+  let id: BackupId | null = null;
+  const taken: Catalog[] = [];
+  const abandon = async (): Promise<void> => {
+    for (const catalog of taken) if (id !== null) await catalog.abandon(id).catch(() => undefined);
+  };
+  try {
+    for (const catalog of catalogs.filter(({ store }) => roster.counts(store))) {
+      try {
+        if (id === null) id = await catalog.claim(request, { signal });
+        else if (!(await catalog.reserve(id, request.now, { signal }))) {
+          await abandon();
+          return null;
+        }
+        taken.push(catalog);
+      } catch (error) {
+        signal.throwIfAborted();
+        roster.giveUp(catalog.store, error);
+      }
+    }
+  } catch (error) {
+    await abandon();
+    throw error;
+  }
+  return id === null ? null : { id, taken };
 }

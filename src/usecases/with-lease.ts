@@ -16,39 +16,80 @@ export interface Held {
   assertHeld(): Promise<void>;
 }
 
+/** Who says whether work goes on without a store. */
+export interface Dispensing {
+  counts(store: Store): boolean;
+  /** Throws when it does not. */
+  giveUp(store: Store, error: unknown): void;
+}
+
+const ALL_NEEDED: Dispensing = {
+  counts: () => true,
+  giveUp: (_, error) => {
+    throw error;
+  },
+};
+
 /**
  * Does the work while holding the set at every store, in their order: no other run writes to it meanwhile. Leases are renewed in
  * the background and given back at the end, whatever that is.
  * Assumes that a store shows at once what was put, that no clock is wrong by minutes between one renewal and the next, and that a
  * commit takes less than the minutes `assertHeld` grants.
+ * A store that fails is given up, where `dispensing` can do without it: never one that another run holds, or has taken away.
  * Throws LEASE_HELD, as the stores, and as the work.
  */
 export async function withLease<T>(
   deps: LeaseDeps,
-  { stores, ...wish }: LeaseWish & { readonly stores: readonly Store[] },
+  {
+    stores,
+    dispensing = ALL_NEEDED,
+    ...wish
+  }: LeaseWish & { readonly stores: readonly Store[]; readonly dispensing?: Dispensing },
   signal: AbortSignal,
   work: (held: Held) => Promise<T>,
 ): Promise<T> {
-  const leases: HeldLease[] = [];
+  const leases: { readonly store: Store; readonly lease: HeldLease }[] = [];
   const ending = new AbortController();
   const losing = new AbortController();
   const renewing: Promise<void>[] = [];
   const during = AbortSignal.any([signal, losing.signal]);
   const assertHeld = async (): Promise<void> => {
     during.throwIfAborted();
-    for (const lease of leases) await lease.renew(during);
+    for (const { store, lease } of leases) {
+      if (!dispensing.counts(store)) continue;
+      try {
+        await lease.renew(during);
+      } catch (error) {
+        during.throwIfAborted();
+        dispensing.giveUp(store, error);
+      }
+    }
+  };
+  const onLost = (store: Store, lost: Error, cause: unknown): void => {
+    try {
+      if (dispensing.counts(store)) dispensing.giveUp(store, cause);
+    } catch {
+      losing.abort(lost);
+    }
   };
   try {
     for (const store of stores) {
-      const lease = await HeldLease.acquire(deps, store, wish, signal);
-      leases.push(lease);
-      renewing.push(keepRenewed(deps, lease, (error) => losing.abort(error), ending.signal));
+      let lease: HeldLease;
+      try {
+        lease = await HeldLease.acquire(deps, store, wish, signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        dispensing.giveUp(store, error);
+        continue;
+      }
+      leases.push({ store, lease });
+      renewing.push(keepRenewed(deps, lease, (...why) => onLost(store, ...why), ending.signal));
     }
     return await work({ signal: during, assertHeld });
   } finally {
     ending.abort();
     await Promise.all(renewing);
-    for (const lease of leases.toReversed()) await lease[Symbol.asyncDispose]();
+    for (const { lease } of leases.toReversed()) await lease[Symbol.asyncDispose]();
   }
 }
 
@@ -56,7 +97,7 @@ export async function withLease<T>(
 async function keepRenewed(
   deps: LeaseDeps,
   lease: HeldLease,
-  onLost: (error: Error) => void,
+  onLost: (lost: Error, cause: unknown) => void,
   signal: AbortSignal,
 ): Promise<void> {
   for (;;) {
@@ -68,7 +109,7 @@ async function keepRenewed(
       const nextTurn = deps.now().getTime() + RENEW_EVERY_MS;
       const mayPass = error instanceof BackupError && error.code !== "LEASE_HELD";
       if (mayPass && !lease.endsBefore(nextTurn)) continue;
-      onLost(lease.lostFor(error));
+      onLost(lease.lostFor(error), error);
       return;
     }
   }

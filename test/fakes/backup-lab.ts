@@ -44,6 +44,7 @@ export function backupRequest(names: readonly string[], more: Partial<BackupRequ
     set: null,
     incremental: null,
     breakLease: false,
+    durability: { async: false, minCopies: null },
     drain: false,
     parallel: 2,
     maxHoldMs: 60_000,

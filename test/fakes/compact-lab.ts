@@ -38,6 +38,7 @@ export function compactRequest(more: Partial<CompactRequest> = {}): CompactReque
     segmentBytes: 400,
     dryRun: false,
     breakLease: false,
+    durability: { async: false, minCopies: null },
     tool: { name: "mqbackup", version: "0.0.0" },
     ...more,
   };

@@ -5,14 +5,19 @@ import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 
-const { LAB_HOLD_PATH: holdPath, LAB_HOLD_MARK: mark, LAB_STATUS_FILE: statusFile } = process.env;
+const {
+  LAB_HOLD_PATH: holdPath,
+  LAB_HOLD_CALLS: heldCalls = "link rename open",
+  LAB_HOLD_MARK: mark,
+  LAB_STATUS_FILE: statusFile,
+} = process.env;
 
 if (isMainThread && holdPath !== undefined) holdCalls(new RegExp(holdPath));
 if (isMainThread && statusFile !== undefined) {
   process.on("exit", () => fs.writeFileSync(statusFile, fs.readFileSync("/proc/self/status")));
 }
 
-/** The first link, rename or open of such a path begins, says so by making a file, and goes on after a signal. */
+/** The first link, rename or open, or which of them are named, of such a path begins, says so by making a file, and goes on after a signal. */
 function holdCalls(pattern) {
   let held = false;
   const signalled = new Promise((resolve) => {
@@ -28,7 +33,8 @@ function holdCalls(pattern) {
     await delay(100); // the program has heard it too
     clearInterval(awake);
   };
-  for (const name of ["link", "rename", "open"]) {
+  const names = heldCalls.split(" ");
+  for (const name of names) {
     const original = fs.promises[name];
     fs.promises[name] = async (...args) => {
       await hold(String(name === "open" ? args[0] : args[1]));
@@ -36,6 +42,6 @@ function holdCalls(pattern) {
     };
   }
   const { open } = fs;
-  fs.open = (...args) => void hold(String(args[0])).then(() => open(...args));
+  if (names.includes("open")) fs.open = (...args) => void hold(String(args[0])).then(() => open(...args));
   syncBuiltinESMExports();
 }

@@ -13,10 +13,13 @@ export interface FaultHook extends AsyncDisposable {
 }
 
 /**
- * Looks into the program from outside: stops its first link, rename or open of a path that matches `hold`, and sees how much
+ * Looks into the program from outside: stops its first link, rename or open (or of these `calls`) of a path that matches `hold`, and sees how much
  * memory it took at most (Linux).
  */
-export async function faultHook(hold?: RegExp): Promise<FaultHook> {
+export async function faultHook(
+  hold?: RegExp,
+  calls: readonly ("link" | "rename" | "open")[] = ["link", "rename", "open"],
+): Promise<FaultHook> {
   const directory = await tempDirectory();
   const [mark, status] = [directory.join("held"), directory.join("status")];
   const script = path.join(import.meta.dirname, "fault-hook.js");
@@ -24,7 +27,7 @@ export async function faultHook(hold?: RegExp): Promise<FaultHook> {
     env: {
       NODE_OPTIONS: `--import ${script}`,
       LAB_STATUS_FILE: status,
-      ...(hold && { LAB_HOLD_PATH: hold.source, LAB_HOLD_MARK: mark }),
+      ...(hold && { LAB_HOLD_PATH: hold.source, LAB_HOLD_CALLS: calls.join(" "), LAB_HOLD_MARK: mark }),
     },
     held: async () => void (await until(`a call for ${String(hold)}`, () => existsSync(mark))),
     peakBytes: () => {

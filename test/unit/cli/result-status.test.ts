@@ -28,13 +28,21 @@ function failure(code: ErrorCode): BackupError {
 describe("backupStatus", () => {
   const of = (part: object, dryRun = false) =>
     backupStatus(
-      { verdicts: [readable], partial: false, failure: null, ...part } as unknown as BackupResult,
+      {
+        verdicts: [readable],
+        partial: false,
+        failure: null,
+        targets: [],
+        ...part,
+      } as unknown as BackupResult,
       dryRun,
     );
 
   it("tells whole, partial and interrupted backups apart", () => {
     expect(of({})).toBe(0);
     expect(of({ partial: true })).toBe(3);
+    expect(of({ targets: [{ error: null }, { error: null }] })).toBe(0);
+    expect(of({ targets: [{ error: null }, { error: failure("TARGET_FULL") }] })).toBe(3);
     expect(of({ failure: failure("BROKER_LOST") })).toBe(3);
     expect(of({ failure: failure("INTERRUPTED") })).toBe(130);
   });

@@ -11,4 +11,8 @@ test("volumes are built where it is said, else in the first target, else in a pr
     directory: path.join(tmpdir(), `mqbackup-${userInfo().uid}`),
     mustBePrivate: true,
   });
+  // The first one may be a target that is not there today.
+  const [gone, there] = ["/nowhere/at/all", tmpdir()];
+  expect(of(null, gone, "s3://b1b", there)).toEqual({ directory: path.join(there, ".spool") });
+  expect(of(null, gone, "s3://b1b")).toEqual({ directory: path.join(gone, ".spool") });
 });
