@@ -10,6 +10,9 @@ import { ConnectionLost, SftpSession } from "./sftp-session.ts";
 
 const KNOWN_HOSTS = ["~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
 
+/** Between two volumes nothing is sent for long: what lies between here and there must not forget the connection. */
+const KEEP_ALIVE_MS = 30_000;
+
 /** Signatures with SHA-1 are not taken. */
 const HOST_KEY_ALGORITHMS: readonly ServerHostKeyAlgorithm[] = [
   "ssh-ed25519",
@@ -68,7 +71,14 @@ class Opening {
     this.#location = location;
     this.#login = login;
     this.#host = host;
-    this.socket = connect({ host: location.host, port: location.port, noDelay: true, keepAlive: true });
+    const { host: address, port } = location;
+    this.socket = connect({
+      host: address,
+      port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+    });
   }
 
   async session({ connectMs, silenceMs }: ConnectOptions): Promise<SftpSession> {
@@ -120,6 +130,7 @@ class Opening {
     if (verdict === "known") return true;
     const { host, port, knownHosts } = this.#location;
     const shown = fingerprintOf(key);
+    const kind = /ed25519|ecdsa|rsa/.exec(shown)?.[0] ?? "*";
     const where = knownHosts ?? "~/.ssh/known_hosts";
     const scan = `ssh-keyscan ${port === 22 ? "" : `-p ${port} `}${host} >> ${where}`;
     const [what, hint] = {
@@ -129,11 +140,11 @@ class Opening {
       ],
       changed: [
         `shows another key than ${where} has for it: ${shown}`,
-        `Somebody may be listening in. If the host was set up anew, compare this fingerprint with what ssh-keygen -l says on the host itself, and replace the line in ${where}.`,
+        `Somebody may be listening in. If the host was set up anew, compare this fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub says on the host itself, and replace the line in ${where}.`,
       ],
       unknown: [
         `is not known: it shows the key ${shown}`,
-        `Compare this fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_..._key.pub says on the host itself; if they agree, make the host known with "${scan}".`,
+        `Compare this fingerprint with what ssh-keygen -lf /etc/ssh/ssh_host_${kind}_key.pub says on the host itself; if they agree, make the host known with "${scan}".`,
       ],
     }[verdict];
     this.#distrust = new BackupError("TARGET_REFUSED", `host ${host}:${port} ${what}`, { hint: hint ?? "" });

@@ -20,7 +20,7 @@ export interface Login {
 /** Reads keys and passwords. Throws SETTING_INVALID for a file the target names that cannot be used. */
 export async function loginOf(location: SftpLocation): Promise<Login> {
   const { identityFile, passphraseFile, passwordFile } = location;
-  const user = location.user ?? userInfo().username;
+  const user = location.user ?? ownName(location);
   const passphrase = passphraseFile === null ? undefined : await secretIn(passphraseFile, "passphraseFile");
   const methods: AnyAuthMethod[] = [];
   const tried: string[] = [];
@@ -52,6 +52,22 @@ export async function loginOf(location: SftpLocation): Promise<Login> {
     tried.push("the password");
   }
   return { user, methods, tried };
+}
+
+/** In a container the process may be of a user without a name. */
+function ownName({ text }: SftpLocation): string {
+  try {
+    return userInfo().username;
+  } catch (error) {
+    throw new BackupError(
+      "SETTING_INVALID",
+      `target ${text} does not say who logs in, and this process has no user name`,
+      {
+        hint: "Write sftp://user@host/path.",
+        cause: error,
+      },
+    );
+  }
 }
 
 /** `~/` is the home of whoever runs this. */
