@@ -74,6 +74,8 @@ export interface Store {
   list(prefix: string, options?: Abortable): AsyncIterable<ObjectInfo>;
   keys(prefix: string, options?: Abortable): AsyncIterable<string>;
   delete(key: string, options?: Abortable): Promise<void>;
+  /** Drops what killed runs left half put, a day ago or more, and no listing shows, as far as that is allowed. Absent: there is never any. */
+  sweep?(options?: Abortable): Promise<void>;
   /** Total and free bytes where keeping happens; null where that cannot be told. */
   capacity(options?: Abortable): Promise<{ readonly totalBytes: number; readonly freeBytes: number } | null>;
 }

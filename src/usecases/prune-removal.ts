@@ -73,6 +73,7 @@ export async function carryOut(
   try {
     failure = await pruneSets(work, planned.sets, signal);
     await sweepOrphans(work, signal);
+    await deps.store.sweep?.({ signal });
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     failure = error;

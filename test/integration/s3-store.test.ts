@@ -130,6 +130,8 @@ test("uploads that nobody finishes are dropped, below the prefix and when they a
   expect(await server.unfinished(bucket)).toBe(3);
   await storeAt(bucket, "mine", { unfinishedMs: 0 }).put("a", body("x"));
   expect(await server.unfinished(bucket)).toBe(1);
+  await storeAt(bucket, "", { unfinishedMs: 0 }).sweep?.();
+  expect(await server.unfinished(bucket)).toBe(0);
 });
 
 test("keys below the prefix alone; a listing of more than one page", async () => {

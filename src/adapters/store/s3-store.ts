@@ -46,10 +46,15 @@ export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {})
   async function put(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
     const { ifAbsent = false, signal } = options;
     signal?.throwIfAborted();
-    await (swept ??= dropUnfinished(bucket, unfinishedMs, signal));
+    await sweep(options);
     if (!ifAbsent) await upload(bucket, key, body, options);
     else if (location.conditionalPut) await putIfAbsent(key, body, options);
     else await lookAndPut(key, body, options);
+  }
+
+  /** Once: whoever puts does it first. */
+  async function sweep({ signal }: Abortable): Promise<void> {
+    await (swept ??= dropUnfinished(bucket, unfinishedMs, signal));
   }
 
   async function putIfAbsent(key: string, body: ObjectBody, options: PutOptions): Promise<void> {
@@ -135,6 +140,7 @@ export function s3Store(location: S3Location, storeOptions: S3StoreOptions = {})
     keys: (prefix, options = {}) => mappedEach(keys(prefix, options), `list ${prefix} at ${where}`, options),
     delete: async (key, options = {}) =>
       mapped(remove(sound(key), options), `delete ${key} at ${where}`, options),
+    sweep: async (options = {}) => sweep(options),
     capacity: async (options = {}) => capacity(options),
     locks: {
       check: async (options = {}) =>

@@ -252,6 +252,15 @@ describe("orphans:", () => {
     expect((await run(all)).removals).toEqual([]);
   });
 
+  test("what no listing shows is dropped too, when it is confirmed", async () => {
+    let sweeps = 0;
+    const sweeping: Store = { ...store, sweep: async () => void (sweeps += 1) };
+    await run(pruneRequest({ last: 100 }, { confirmed: false }), sweeping);
+    expect(sweeps).toBe(0);
+    await run(all, sweeping);
+    expect(sweeps).toBe(1);
+  });
+
   test("while any run is at work none is swept, however old", async () => {
     lay(`backups/${DEAD}/data-00001.tar.zst`, 99 * HOUR);
     lay("leases/0123456789abcdef-other/aa.json", 99 * HOUR);
