@@ -11,7 +11,15 @@ import type { S3Server } from "../lab/s3-server.ts";
 const BIG = randomBytes(9_000_001);
 const SMALL = randomBytes(300_001);
 
-const PATIENCE = { waitMs: 10, silenceMs: 4000 };
+/** What never answers is given up soon; a machine that is busy with other things is not taken for that. */
+function patienceFor(fault: S3ProxyFault) {
+  const stalls = typeof fault === "string" && fault.startsWith("stall");
+  return { waitMs: 10, silenceMs: stalls ? 5000 : 60_000 };
+}
+
+/** Cases at once, over all tests; some of these wait for their turn. */
+const AT_ONCE = 8;
+const TIMEOUT_MS = 300_000;
 
 /** What passes. */
 const FAULTS: readonly S3ProxyFault[] = [
@@ -122,25 +130,35 @@ const DEEDS: readonly Deed[] = [
 
 /** A store of S3 at a real service, with a proxy between them that does what networks and services do. */
 export function s3FaultSuite(server: () => S3Server): void {
-  describe.concurrent.each(DEEDS)("$name", (deed) => {
-    test("is done, exactly, when it meets what passes", async () => {
-      const faults = FAULTS.filter((fault) => fault !== deed.except);
-      await Promise.all(faults.map(async (fault) => expectDone(deed, fault)));
-    });
+  const turns = new Turns(AT_ONCE);
 
-    test("fails for good as it should, with nothing half done", async () => {
-      const lasting = LASTING.filter(([fault, code]) => {
-        if (fault === "stall") return deed.stalls === true;
-        // What answers HEAD has no body to give a reason in.
-        return code !== "TARGET_FULL" || deed.operation !== "head";
-      });
-      await Promise.all(lasting.map(async ([fault, code]) => expectFailed(deed, fault, code)));
-    });
+  describe.concurrent.each(DEEDS)("$name", (deed) => {
+    test(
+      "is done, exactly, when it meets what passes",
+      async () => {
+        const faults = FAULTS.filter((fault) => fault !== deed.except);
+        await Promise.all(faults.map(async (fault) => expectDone(deed, fault)));
+      },
+      TIMEOUT_MS,
+    );
+
+    test(
+      "fails for good as it should, with nothing half done",
+      async () => {
+        const lasting = LASTING.filter(([fault, code]) => {
+          if (fault === "stall") return deed.stalls === true;
+          // What answers HEAD has no body to give a reason in.
+          return code !== "TARGET_FULL" || deed.operation !== "head";
+        });
+        await Promise.all(lasting.map(async ([fault, code]) => expectFailed(deed, fault, code)));
+      },
+      TIMEOUT_MS,
+    );
   });
 
   async function expectDone(deed: Deed, fault: S3ProxyFault): Promise<void> {
     const { operation, before = 0 } = deed;
-    await using scene = await newScene();
+    await using scene = await newScene(fault);
     const { proxy, store, direct, bucket } = scene;
     await deed.prepare?.(direct);
     proxy.fail(operation, ...Array.from({ length: before }, () => null), fault);
@@ -152,7 +170,7 @@ export function s3FaultSuite(server: () => S3Server): void {
   }
 
   async function expectFailed(deed: Deed, fault: S3ProxyFault, code: string): Promise<void> {
-    await using scene = await newScene();
+    await using scene = await newScene(fault);
     const { proxy, store, direct, bucket } = scene;
     await deed.prepare?.(direct);
     const before = await server().keys(bucket);
@@ -163,17 +181,44 @@ export function s3FaultSuite(server: () => S3Server): void {
     expect(await server().unfinished(bucket), `${what}: unfinished uploads`).toBe(0);
   }
 
-  async function newScene(): Promise<Scene> {
+  async function newScene(fault: S3ProxyFault): Promise<Scene> {
+    const turn = await turns.next();
     const bucket = await server().makeBucket();
     const proxy = await startS3Proxy(server().endpoint);
     const at = (endpoint: string): Store =>
-      s3Store(parseS3Location(`s3://${bucket}?endpoint=${endpoint}&pathStyle=true`), { patience: PATIENCE });
+      s3Store(parseS3Location(`s3://${bucket}?endpoint=${endpoint}&pathStyle=true`), {
+        patience: patienceFor(fault),
+      });
     return {
       proxy,
       bucket,
       store: at(proxy.endpoint),
       direct: at(server().endpoint),
-      [Symbol.asyncDispose]: async () => proxy[Symbol.asyncDispose](),
+      [Symbol.asyncDispose]: async () => {
+        await proxy[Symbol.asyncDispose]();
+        turn[Symbol.dispose]();
+      },
+    };
+  }
+}
+
+class Turns {
+  readonly #waiting: (() => void)[] = [];
+  #free: number;
+
+  constructor(free: number) {
+    this.#free = free;
+  }
+
+  async next(): Promise<Disposable> {
+    if (this.#free > 0) this.#free -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return {
+      [Symbol.dispose]: () => {
+        const next = this.#waiting.shift();
+        if (next === undefined) this.#free += 1;
+        else next();
+      },
     };
   }
 }
