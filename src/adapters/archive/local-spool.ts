@@ -9,6 +9,9 @@ import { errnoOf, fileError } from "../store/file-errors.ts";
 import { writeAll } from "../store/file-sync.ts";
 import { ownPrefix, sweepDead } from "../store/ownership.ts";
 
+/** Of a finished file at once: what it goes through counts pieces rather than bytes. */
+const READ_BYTES = 512 * 1024;
+
 export interface LocalSpoolOptions {
   /** `directory` is somebody else's: it stays when the last spool in it is gone. */
   readonly keepDirectory?: boolean;
@@ -159,7 +162,7 @@ async function growingFile(file: string, name: string): Promise<GrowingFile> {
         name,
         bytes,
         sha256: hash.digest("hex"),
-        body: { bytes, file, open: () => createReadStream(file) },
+        body: { bytes, file, open: () => createReadStream(file, { highWaterMark: READ_BYTES }) },
         release: async () => {
           await rm(file, { force: true });
         },
