@@ -1,19 +1,9 @@
-import { BackupError } from "../../domain/errors.ts";
 import type { ObjectBody, Store } from "../../ports/store.ts";
-
-export interface Patience {
-  /** Nothing of a call moves for so long: it has failed. A part of a body that is asked for is a move, and so is an item that is given. */
-  readonly stallMs: number;
-  /** The same, from a first such failure on until something moves again. */
-  readonly afterStallMs: number;
-  /** For a call that was broken off to end by itself: it should not be at work any more when its failure is told. */
-  readonly graceMs: number;
-}
+import { PatienceWatch, type Patience, type StallState } from "./patience-watch.ts";
 
 /** A store that answers, or fails with TARGET_FAILED: no call hangs, not even one that pays no heed to its signal. */
 export function withPatience(store: Store, patience: Patience): Store {
-  const { location } = store;
-  let stalled = false;
+  const state: StallState = { location: store.location, patience, stalled: false };
 
   /** `work` is given what it is to heed, and what it calls when something moved. */
   async function watched<T>(
@@ -22,64 +12,32 @@ export function withPatience(store: Store, patience: Patience): Store {
     work: (signal: AbortSignal, moved: () => void) => Promise<T>,
   ): Promise<T> {
     outer?.throwIfAborted();
-    const ending = new AbortController();
-    const timers: NodeJS.Timeout[] = [];
-    const hung = new Promise<never>((_, reject) => {
-      const breakOff = (reason: unknown): void => {
-        ending.abort(reason);
-        timers.push(setTimeout(() => reject(reason), patience.graceMs));
-      };
-      const onAbort = (): void => breakOff(outer?.reason);
-      outer?.addEventListener("abort", onAbort, { once: true, signal: ending.signal });
-      const ms = stalled ? patience.afterStallMs : patience.stallMs;
-      const stall = setTimeout(() => {
-        stalled = true;
-        breakOff(tooSlow(location, doing, ms));
-      }, ms);
-      timers.push(stall);
-    });
-    hung.catch(() => undefined);
-    const moved = (): void => {
-      stalled = false;
-      if (!ending.signal.aborted) timers[0]?.refresh();
-    };
+    const watch = new PatienceWatch(state, doing, outer);
     try {
-      const result = await Promise.race([work(ending.signal, moved), hung]);
-      stalled = false;
-      return result;
+      return await watch.step(async () => work(watch.signal, () => watch.moved()));
     } finally {
-      for (const timer of timers) clearTimeout(timer);
-      // The listener goes with it.
-      ending.abort();
+      watch.close();
     }
   }
 
-  /** Time between two items is the reader's. */
   async function* each<T>(
     doing: string,
     outer: AbortSignal | undefined,
     open: (signal: AbortSignal) => AsyncIterable<T>,
   ): AsyncGenerator<T> {
-    const ending = new AbortController();
-    const items = open(ending.signal)[Symbol.asyncIterator]();
-    let hung = false;
+    outer?.throwIfAborted();
+    const watch = new PatienceWatch(state, doing, outer);
+    const items = open(watch.signal)[Symbol.asyncIterator]();
+    const next = async (): Promise<IteratorResult<T>> => items.next();
     try {
       for (;;) {
-        const { done, value } = await watched(doing, outer, async (during) => {
-          const onAbort = (): void => {
-            hung = true;
-            ending.abort(during.reason);
-          };
-          during.addEventListener("abort", onAbort, { once: true });
-          const next = await items.next();
-          during.removeEventListener("abort", onAbort);
-          hung = false;
-          return next;
-        });
+        const { done, value } = await watch.step(next);
         if (done === true) return;
         yield value;
       }
     } finally {
+      const hung = watch.brokenOff;
+      watch.close();
       const closed = items.return?.();
       if (hung) closed?.catch(() => undefined);
       else await closed;
@@ -115,11 +73,4 @@ function moving(body: ObjectBody, moved: () => void): ObjectBody {
       }
     },
   };
-}
-
-function tooSlow(location: string, doing: string, ms: number): BackupError {
-  const took = ms < 60_000 ? `${Math.ceil(ms / 1000)} s` : `${Math.ceil(ms / 60_000)} min`;
-  return new BackupError("TARGET_FAILED", `${location} has not moved for ${took} while ${doing}`, {
-    hint: "Look whether the target is reachable: a network file system may hang, a server may be overloaded.",
-  });
 }

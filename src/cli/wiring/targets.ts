@@ -1,4 +1,4 @@
-import type { Patience } from "../../adapters/store/with-patience.ts";
+import type { Patience } from "../../adapters/store/patience-watch.ts";
 import type { UploadRate } from "../../adapters/store/upload-rate.ts";
 import { isS3Target, parseS3Location } from "../../domain/s3-location.ts";
 import { isSftpTarget, parseSftpLocation } from "../../domain/sftp-location.ts";
