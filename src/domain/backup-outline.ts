@@ -9,7 +9,16 @@ export interface BackupOutline extends ManifestFrame {
 }
 
 export function outlineOf(manifest: Manifest): BackupOutline {
-  const { queues, definitions: _, volumes: _volumes, index: _index, needs: _needs, ...frame } = manifest;
+  const {
+    queues,
+    definitions: _,
+    volumes: _volumes,
+    index: _index,
+    needs: _needs,
+    sealed: _sealed,
+    stored: _stored,
+    ...frame
+  } = manifest;
   const count = (wanted: QueueOutcome): number => queues.filter(({ outcome }) => outcome === wanted).length;
   return {
     ...frame,

@@ -18,6 +18,7 @@ export type FindingCode =
   | "KEPT_MISSING"
   | "KEPT_DAMAGED"
   | "BASE_DIFFERS"
+  | "KEY_DAMAGED"
   | "UNREADABLE"
   | "REMOVED_MEANWHILE"
   | "NOT_COMMITTED"

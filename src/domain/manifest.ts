@@ -15,6 +15,8 @@ export interface Manifest {
   readonly base: string | null;
   /** Of a full that was made of another backup's messages, without reading the broker: that other backup. */
   readonly compactedFrom?: string;
+  /** Its files are encrypted. Absent: they are not. */
+  readonly encryption?: ManifestEncryption;
   readonly set: string;
   readonly startedAt: string;
   readonly finishedAt: string;
@@ -27,7 +29,32 @@ export interface Manifest {
   readonly index: IndexFile;
   /** Of an incremental: its base, and every backup it keeps messages of. Absent: it was made by a version that did not note them. */
   readonly needs?: readonly BackupReference[];
+  /** Of an encrypted backup as it is stored: what is private of it, encrypted; base64. Of an opened one absent. */
+  readonly sealed?: string;
+  /** Of an encrypted backup that was opened, which is never stored: what it is at the target. */
+  readonly stored?: StoredForm;
   readonly measures: Measures;
+}
+
+export interface ManifestEncryption {
+  /** True: as stored, queues and virtual hosts have other names, and what could tell them is left out. */
+  readonly namesHidden: boolean;
+}
+
+/**
+ * Of an opened manifest `volumes` and `index` are the plain files, and queues have their names; of a sealed one they are the encrypted
+ * files, and checksums of parts are zeros.
+ */
+export interface StoredForm {
+  /** The encrypted files: volumes, then the index. */
+  readonly files: readonly VolumeEntry[];
+  /** What the sealed manifest ends with. */
+  readonly sha256: string;
+}
+
+/** True: what is private of it is not to be had. */
+export function isSealed({ encryption, stored }: Pick<Manifest, "encryption" | "stored">): boolean {
+  return encryption !== undefined && stored === undefined;
 }
 
 /** Another backup, and no other that may come to lie in its place. */
@@ -37,13 +64,25 @@ export interface BackupReference {
   readonly sha256: string;
 }
 
+/** Its files as they lie at a target. */
+export function storedFilesOf({
+  volumes,
+  index,
+  stored,
+}: Pick<Manifest, "volumes" | "index" | "stored">): readonly VolumeEntry[] {
+  return stored?.files ?? [...volumes, index];
+}
+
 /** Bytes of its files, manifest not counted. */
-export function storedBytesOf({ volumes, index }: Pick<Manifest, "volumes" | "index">): number {
-  return volumes.reduce((sum, { bytes }) => sum + bytes, index.bytes);
+export function storedBytesOf(manifest: Pick<Manifest, "volumes" | "index" | "stored">): number {
+  return storedFilesOf(manifest).reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** A manifest without what grows with the number of queues and their messages. */
-export type ManifestFrame = Omit<Manifest, "queues" | "definitions" | "volumes" | "index" | "needs">;
+export type ManifestFrame = Omit<
+  Manifest,
+  "queues" | "definitions" | "volumes" | "index" | "needs" | "sealed" | "stored"
+>;
 
 export interface ManifestBroker {
   readonly product: string;

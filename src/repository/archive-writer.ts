@@ -11,7 +11,7 @@ import {
   type ShippedSegments,
   type VolumeSegment,
 } from "./shipped-segments.ts";
-import { appendEntry, END_OF_ARCHIVE, endArchive, plainEntry, volumeName } from "./volume.ts";
+import { appendEntry, END_OF_ARCHIVE, endArchive, plainEntry, plainFile, volumeName } from "./volume.ts";
 
 export interface ArchiveWriterOptions {
   readonly spool: Pick<Spool, "create">;
@@ -144,7 +144,8 @@ export class ArchiveWriter implements AsyncDisposable {
     return { vhost, volume, offset, length, plainBytes: bytes.length, sha256: sealed.sha256 };
   }
 
-  /** Resolves when everything added is stored and every volume taken by `onVolume`; the volumes in order of their numbers. */
+  /** Resolves when everything added is stored and every volume taken by `onVolume`; the volumes in order of their numbers,
+   * before they were encrypted. */
   async finish(): Promise<readonly VolumeEntry[]> {
     await this.#settled();
     await this.#inLane(async () => this.#closeVolume());
@@ -197,7 +198,7 @@ export class ArchiveWriter implements AsyncDisposable {
     const { file, segments } = this.#open;
     this.#open = null;
     const finished = await endArchive(file);
-    this.#volumes.push({ name: finished.name, bytes: finished.bytes, sha256: finished.sha256 });
+    this.#volumes.push(plainFile(finished));
     const delivery: Promise<void> = this.#deliver(finished, segments).finally(() =>
       this.#deliveries.delete(delivery),
     );

@@ -1,7 +1,7 @@
 import { compareBackupIds, isBackupId, type BackupId } from "../domain/backup-id.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { ObjectInfo, Store } from "../ports/store.ts";
-import { INDEX_NAME, isVolumeName } from "./volume.ts";
+import { isIndexName, isVolumeName } from "./volume.ts";
 
 const BACKUPS = "backups/";
 export const MANIFEST_NAME = "manifest.json";
@@ -9,6 +9,9 @@ export const MANIFEST_NAME = "manifest.json";
 export const BEGUN_NAME = "begun.json";
 /** While it is there, the backup beside it is not to be removed by any policy. */
 export const MARK_NAME = "mark.json";
+
+/** Beside encrypted files: the key of the backup, in an age file for those who may read it. No manifest names it. */
+export const KEY_NAME = "key.age";
 
 /** `name` is the key within the folder. */
 export type FolderObject = ObjectInfo & { readonly name: string };
@@ -32,14 +35,22 @@ export function folderPrefix(id: BackupId): string {
 
 /** The name is one that mqbackup gives. Whatever else lies in the folder was put there by others. */
 export function isOwnName(name: string): boolean {
-  return [MANIFEST_NAME, MARK_NAME, INDEX_NAME, BEGUN_NAME].includes(name) || isVolumeName(name);
+  return (
+    [MANIFEST_NAME, MARK_NAME, BEGUN_NAME, KEY_NAME].includes(name) || isVolumeName(name) || isIndexName(name)
+  );
+}
+
+/** The backup and the name within its folder of an object; null: it is of no backup. */
+export function placeOf(key: string): { readonly id: BackupId; readonly name: string } | null {
+  const [folder = "", ...rest] = key.startsWith(BACKUPS) ? key.slice(BACKUPS.length).split("/") : [];
+  return isBackupId(folder) && rest.length > 0 ? { id: folder, name: rest.join("/") } : null;
 }
 
 /** The backup that an object is a part of for as long as that exists, and its name there; null: it is not. */
 export function lastingPart(key: string): { readonly id: BackupId; readonly name: string } | null {
   if (!key.startsWith(BACKUPS)) return null;
   const [id = "", name = "", ...deeper] = key.slice(BACKUPS.length).split("/");
-  const lasts = [MANIFEST_NAME, INDEX_NAME].includes(name) || isVolumeName(name);
+  const lasts = [MANIFEST_NAME, KEY_NAME].includes(name) || isIndexName(name) || isVolumeName(name);
   return lasts && isBackupId(id) && deeper.length === 0 ? { id, name } : null;
 }
 

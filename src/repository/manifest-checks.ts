@@ -1,8 +1,14 @@
 import { isBackupId, chainOf, kindOf } from "../domain/backup-id.ts";
-import type { FrameRange, Manifest, QueueEntry, VolumeEntry } from "../domain/manifest.ts";
+import {
+  isSealed,
+  type FrameRange,
+  type Manifest,
+  type QueueEntry,
+  type VolumeEntry,
+} from "../domain/manifest.ts";
 import { keptFrom } from "../domain/holdings.ts";
 import { FINGERPRINT_BYTES, SEGMENT_HEADER_BYTES } from "../domain/record.ts";
-import { INDEX_NAME, volumeName, volumeNumber } from "./volume.ts";
+import { ENCRYPTED, INDEX_NAME, volumeName, volumeNumber } from "./volume.ts";
 
 export interface ManifestFault {
   readonly path: readonly PropertyKey[];
@@ -16,6 +22,7 @@ const MIN_RECORD_BYTES = 15;
 export function checkManifest(manifest: Manifest): ManifestFault | null {
   return (
     checkIds(manifest) ??
+    checkSeal(manifest) ??
     checkFiles(manifest) ??
     checkQueues(manifest) ??
     checkNeeds(manifest) ??
@@ -40,15 +47,32 @@ export function checkIds({
 }
 
 /** A name is never taken as a path: only those are accepted that volumes have, each once and in their order. */
-function checkFiles({ volumes, index }: Manifest): ManifestFault | null {
+function checkFiles(manifest: Manifest): ManifestFault | null {
+  const { volumes, index, stored } = manifest;
+  const ending = isSealed(manifest) ? ENCRYPTED : "";
   let last = 0;
-  for (const [at, volume] of volumes.entries()) {
-    const number = volumeNumber(volume.name);
+  for (const [at, { name }] of volumes.entries()) {
+    const number = name.endsWith(ending) ? volumeNumber(name.slice(0, name.length - ending.length)) : null;
     if (number === null) return fault(["volumes", at, "name"], "is not that of a volume");
     if (number <= last) return fault(["volumes", at, "name"], `does not come behind ${volumeName(last)}`);
     last = number;
   }
-  return index.name === INDEX_NAME ? null : fault(["index", "name"], `is not ${INDEX_NAME}`);
+  const expected = `${INDEX_NAME}${ending}`;
+  if (index.name !== expected) return fault(["index", "name"], `is not ${expected}`);
+  const plain = [...volumes, index];
+  const others = stored !== undefined && stored.files.length !== plain.length;
+  const at = stored?.files.findIndex(({ name }, nth) => name !== `${plain[nth]?.name}${ENCRYPTED}`) ?? -1;
+  return others || at >= 0 ? fault(["stored", "files"], "are not the encrypted ones of its own") : null;
+}
+
+/** A manifest is of a backup that is not encrypted, or sealed, or opened. */
+function checkSeal({ encryption, sealed, stored }: Manifest): ManifestFault | null {
+  if (encryption === undefined) {
+    if (sealed !== undefined) return fault(["sealed"], "is of encrypted backups alone");
+    return stored === undefined ? null : fault(["stored"], "is of encrypted backups alone");
+  }
+  if ((sealed === undefined) !== (stored === undefined)) return null;
+  return fault(["sealed"], stored === undefined ? "is missing" : "is there though it was opened");
 }
 
 function checkQueues({ queues, definitions, kind }: Manifest): ManifestFault | null {

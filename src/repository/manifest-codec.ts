@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Manifest } from "../domain/manifest.ts";
 import { BackupError } from "../domain/errors.ts";
 import { damaged, decodeDocument, encodeDocument } from "./sealed-document.ts";
@@ -17,17 +16,17 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
   return encodeDocument({ ...parsed.manifest });
 }
 
-/** Whether both say the same, written or read by whatever version. */
-export function isSameManifest(a: Manifest, b: Manifest): boolean {
-  return Buffer.compare(encodeManifest(a), encodeManifest(b)) === 0;
-}
-
 /**
  * Nothing in what it gives leads outside the backup's own files or to absurd amounts of memory.
  * `name` is for messages. Throws MANIFEST_DAMAGED naming the field, FORMAT_NEWER.
  */
 export function decodeManifest(bytes: Uint8Array, name: string): Manifest {
-  const parsed = parse(decodeDocument(bytes, name));
+  return manifestOf(decodeDocument(bytes, name), name);
+}
+
+/** The same of members that were read already. */
+export function manifestOf(content: unknown, name: string): Manifest {
+  const parsed = parse(content);
   if ("fault" in parsed) throw damaged(name, describe(parsed.fault));
   return parsed.manifest;
 }

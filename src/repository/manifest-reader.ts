@@ -30,7 +30,8 @@ export async function readStoredManifest(
   const key = backupKey(id, MANIFEST_NAME);
   return fromAnyCopy(store, key, async (copy) => {
     const bytes = await readObject(copy, key, { ...options, maxBytes: MAX_DOCUMENT_BYTES });
-    const stored = { manifest: decodeManifest(bytes, key), bytes, seal: sealOf(bytes) };
+    const manifest = decodeManifest(bytes, key);
+    const stored = { manifest, bytes, seal: manifest.stored?.sha256 ?? sealOf(bytes) };
     if (stored.manifest.id !== id) throw damaged(key, `it is the manifest of ${stored.manifest.id}`);
     if (neededBy !== null) requireReferenced(neededBy, stored, key);
     return stored;

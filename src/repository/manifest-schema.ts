@@ -98,6 +98,7 @@ const head = {
   kind: z.enum(["full", "incremental"]),
   base: id.nullable(),
   compactedFrom: id.exactOptional(),
+  encryption: z.object({ namesHidden: z.boolean() }).exactOptional(),
   set: z.string(),
   startedAt: moment,
   finishedAt: moment,
@@ -134,6 +135,8 @@ export const manifestSchema: z.ZodType<Manifest> = z.object({
   volumes: z.array(file),
   index: file,
   needs: z.array(reference).exactOptional(),
+  sealed: z.base64().min(1).exactOptional(),
+  stored: z.object({ files: z.array(file), sha256 }).exactOptional(),
   measures,
 });
 

@@ -1,11 +1,11 @@
 import { hasCode } from "../domain/errors.ts";
 import type { Store } from "../ports/store.ts";
-import { BEGUN_NAME, MANIFEST_NAME, MARK_NAME, type FolderObject } from "./backup-folder.ts";
-import { INDEX_NAME } from "./volume.ts";
+import { BEGUN_NAME, KEY_NAME, MANIFEST_NAME, MARK_NAME, type FolderObject } from "./backup-folder.ts";
+import { ENCRYPTED, INDEX_NAME } from "./volume.ts";
 
 /** What is in none of them, the volumes, goes in the middle. */
 const FIRST = [MANIFEST_NAME, MARK_NAME];
-const LAST = [INDEX_NAME, BEGUN_NAME];
+const LAST = [INDEX_NAME, `${INDEX_NAME}${ENCRYPTED}`, KEY_NAME, BEGUN_NAME];
 
 /**
  * Removes objects of one backup: the manifest first, from when on there is no backup, and what reserves its id last. Broken off

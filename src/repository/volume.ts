@@ -1,4 +1,4 @@
-import type { FrameRange } from "../domain/manifest.ts";
+import type { FrameRange, VolumeEntry } from "../domain/manifest.ts";
 import type { PlainSegment, SealedSegment } from "../ports/segment-codec.ts";
 import type { SpooledFile, SpoolFile } from "../ports/spool.ts";
 
@@ -22,10 +22,17 @@ export function volumeNumber(name: string): number | null {
 }
 
 export function isVolumeName(name: string): boolean {
-  return /^data-\d{5,}\.tar\.zst$/.test(name);
+  return /^data-\d{5,}\.tar\.zst(\.age)?$/.test(name);
 }
 
+/** What the names of encrypted files end with. */
+export const ENCRYPTED = ".age";
+
 export const INDEX_NAME = "index.tar.zst";
+
+export function isIndexName(name: string): boolean {
+  return name === INDEX_NAME || name === `${INDEX_NAME}${ENCRYPTED}`;
+}
 
 /** A tar entry that is not records: its bytes and tar's padding in memory of their own. */
 export function plainEntry(entryName: string, modifiedAt: number, bytes: Uint8Array): PlainSegment {
@@ -44,4 +51,15 @@ export async function appendEntry(file: SpoolFile, sealed: SealedSegment): Promi
 export async function endArchive(file: SpoolFile): Promise<SpooledFile> {
   await file.append(END_OF_ARCHIVE);
   return file.finish();
+}
+
+/** A finished file as it is stored. */
+export function storedFile({ name, bytes, sha256 }: SpooledFile): VolumeEntry {
+  return { name, bytes, sha256 };
+}
+
+/** The same before it was encrypted. */
+export function plainFile({ plain, ...file }: SpooledFile): VolumeEntry {
+  if (plain === undefined) return { name: file.name, bytes: file.bytes, sha256: file.sha256 };
+  return { name: file.name.slice(0, -ENCRYPTED.length), bytes: plain.bytes, sha256: plain.sha256 };
 }

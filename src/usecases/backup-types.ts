@@ -10,6 +10,7 @@ import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool } from "../ports/spool.ts";
 import type { Runs } from "../ports/runs.ts";
 import type { Store } from "../ports/store.ts";
+import type { BackupEncryption, BackupReading } from "./backup-sealing.ts";
 import type { LeaseEvent } from "./held-lease.ts";
 import type { BringUpEvent } from "./bring-up.ts";
 import type { EarlierFinishedEvent } from "./finish-earlier.ts";
@@ -23,6 +24,9 @@ export interface BackupDeps {
   readonly reader: QueueReader;
   /** Every one gets the backup. */
   readonly stores: readonly [Store, ...Store[]];
+  readonly reading: BackupReading;
+  /** null: backups are not encrypted. */
+  readonly encryption: BackupEncryption | null;
   openSpool(): Spool;
   readonly codec: SegmentCodec;
   /** Of the repository, where there is none yet. */

@@ -4,12 +4,14 @@ import { BackupError } from "../domain/errors.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { Store } from "../ports/store.ts";
 import type { BackupDeps, BackupRequest, BackupResult } from "./backup-types.ts";
-import { chooseBase, type BaseBackup } from "./base-backup.ts";
+import type { BaseBackup } from "./base-backup.ts";
+import { chooseBase } from "./base-choice.ts";
 import { bringUp } from "./bring-up.ts";
 import { finishEarlier } from "./finish-earlier.ts";
 import { refuseUnsafe } from "./nothing-read.ts";
 import { refuseSpent } from "./spent-deliveries.ts";
 import { rosterFor, type Roster } from "./roster.ts";
+import { requireSameEncryption } from "./set-encryption.ts";
 import { survey, type Survey } from "./survey.ts";
 import { take, type Taken, type TakeRequest } from "./take.ts";
 import { withLease, type Held } from "./with-lease.ts";
@@ -32,8 +34,9 @@ export async function backup(
   const found = await survey(deps, request, signal);
   const { roster, later } = rosterFor(deps, deps.stores, request.durability);
   const { accept } = request.policy;
+  const { reading } = deps;
   const verdicts = await roster.withFirst(async (store) =>
-    refuseSpent(store, found.verdicts, accept, signal),
+    refuseSpent({ store, reading }, found.verdicts, accept, signal),
   );
   const surveyed: Survey = { ...found, verdicts };
   const set = request.set ?? defaultSet(surveyed.broker.clusterName, request.vhosts);
@@ -129,10 +132,12 @@ async function baseFor(
   set: string,
   signal: AbortSignal,
 ): Promise<ChosenBase> {
+  const { reading, encryption, codec } = deps;
+  await roster.withFirst(async (store) => requireSameEncryption(store, set, encryption, { signal }));
   if (incremental === null) return { over: null, remark: [] };
-  const { codec } = deps;
-  const over = await roster.withFirst(async (store) =>
-    chooseBase({ store, codec }, { set, base: incremental.base }, { signal }),
+  const choice = { set, base: incremental.base, encrypted: encryption !== null };
+  const { base: over, why } = await roster.withFirst(async (store) =>
+    chooseBase({ store, reading, codec }, choice, { signal }),
   );
   if (over) {
     const isLate = over.begunAt.getTime() > deps.now().getTime();
@@ -140,15 +145,11 @@ async function baseFor(
     return { over, remark: isLate ? [remark] : [] };
   }
   if (!incremental.requireBase) {
-    return { over, remark: [`there is no backup of set ${set} to build on: this one is full`] };
+    return { over, remark: [`${why}: this one is full`] };
   }
-  throw new BackupError(
-    "BACKUP_MISSING",
-    `there is no backup of set ${set} at ${roster.standing[0].location} to build on`,
-    {
-      hint: "Take one with mqbackup full, or leave --require-base away.",
-    },
-  );
+  throw new BackupError("BACKUP_MISSING", `${why} (${roster.standing[0].location})`, {
+    hint: "Take one with mqbackup full, or leave --require-base away.",
+  });
 }
 
 async function takeRounds(

@@ -1,19 +1,16 @@
-import { begunAt, compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { begunAt, parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
 import type { BackupReference, Manifest, QueueEntry } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
-import { committedIds } from "../repository/backup-folder.ts";
 import { referencesOf, type ManifestOf, type StoredManifest } from "../repository/backup-references.ts";
-import { resolveBackup } from "../repository/catalog.ts";
-import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { allFingerprints } from "../repository/content-fingerprints.ts";
 import { readContent, segmentRuns, type SequencedRecord } from "../repository/content-reader.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 
-interface BaseSource {
+export interface BaseSource {
   readonly store: Store;
   readonly codec: Pick<SegmentCodec, "open">;
 }
@@ -77,47 +74,8 @@ export class BaseBackup {
   }
 }
 
-/**
- * The newest backup of the set, or the one asked for. null: the set has none. A newer one that cannot be read may be of the set, so it
- * is not passed over. Throws BACKUP_MISSING, BACKUP_AMBIGUOUS, MANIFEST_DAMAGED, FORMAT_NEWER, USAGE (of another set).
- */
-export async function chooseBase(
-  source: BaseSource,
-  request: { readonly set: string; readonly base: string | null },
-  options: Abortable,
-): Promise<BaseBackup | null> {
-  const stored = await hinted(async () =>
-    request.base === null
-      ? newestOf(source.store, request.set, options)
-      : named(source.store, request.base, request.set, options),
-  );
-  return stored && new BaseBackup(source, stored);
-}
-
-async function newestOf(store: Store, set: string, options: Abortable): Promise<StoredManifest | null> {
-  for (const id of (await committedIds(store, options)).toSorted(compareBackupIds).toReversed()) {
-    try {
-      const stored = await readStoredManifest(store, id, options);
-      if (stored.manifest.set === set) return stored;
-    } catch (error) {
-      // Removed since it was listed.
-      if (!hasCode(error, "OBJECT_MISSING")) throw error;
-    }
-  }
-  return null;
-}
-
-async function named(store: Store, base: string, set: string, options: Abortable): Promise<StoredManifest> {
-  const stored = await readStoredManifest(store, await resolveBackup(store, base, options), options);
-  const { manifest } = stored;
-  if (manifest.set === set) return stored;
-  throw new BackupError("USAGE", `backup ${manifest.id} is of the set ${manifest.set}, not of ${set}`, {
-    hint: `Give --set ${JSON.stringify(manifest.set)}, or a base of the set.`,
-  });
-}
-
 /** What is wrong with a base, and what can be done instead. */
-async function hinted<T>(read: () => Promise<T>): Promise<T> {
+export async function hinted<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {

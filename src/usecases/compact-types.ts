@@ -1,6 +1,7 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import type { TargetOutcome } from "../domain/target-outcome.ts";
 import type { Manifest } from "../domain/manifest.ts";
+import type { BackupEncryption, BackupReading } from "./backup-sealing.ts";
 import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
 import type { Durability } from "../domain/durability.ts";
 import type { BringUpEvent } from "./bring-up.ts";
@@ -14,6 +15,9 @@ import type { Store } from "../ports/store.ts";
 export interface CompactDeps extends Omit<LeaseDeps, "report"> {
   /** Read from the first; every one gets the new backup. */
   readonly stores: readonly [Store, ...Store[]];
+  readonly reading: BackupReading;
+  /** null: backups are not encrypted. */
+  readonly encryption: BackupEncryption | null;
   openSpool(): Spool;
   readonly codec: SegmentCodec;
   /** Of the repository, where it was removed meanwhile. */

@@ -1,19 +1,13 @@
 import { begunAt, parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
-import {
-  FORMAT,
-  storedBytesOf,
-  type DefinitionsEntry,
-  type Manifest,
-  type QueueEntry,
-} from "../domain/manifest.ts";
+import { FORMAT, type DefinitionsEntry, type Manifest, type QueueEntry } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import { readDefinitions } from "../repository/archive-reader.ts";
 import type { ArchiveWriter } from "../repository/archive-writer.ts";
 import { openCatalog, type Catalog } from "../repository/catalog.ts";
 import { contentFingerprints } from "../repository/content-fingerprints.ts";
 import type { IndexWriter } from "../repository/index-writer.ts";
-import { isSameManifest } from "../repository/manifest-codec.ts";
+import { BackupSealing } from "./backup-sealing.ts";
 import { CheckedFingerprints } from "./checked-fingerprints.ts";
 import { compactPlan } from "./compact-plan.ts";
 import { compactQueue } from "./compact-queue.ts";
@@ -38,14 +32,14 @@ export async function compact(
   signal: AbortSignal,
 ): Promise<CompactResult> {
   const { roster, later } = rosterFor(deps, deps.stores, request.durability);
-  const found = await find(roster, request.backup, { signal });
+  const found = await find(deps, roster, request.backup, { signal });
   if (request.dryRun) return { ...(await planOf(found, { signal })), manifest: null, targets: [] };
   const { id, set } = found.source;
   const { breakLease } = request;
   const wish = { stores: roster.standing, set, command: "compact", breakLease, dispensing: roster };
   const done = await withLease(deps, wish, signal, async (held) => {
     // Nobody adds to the set or removes from it any more.
-    const kept = await find(roster, id, held);
+    const kept = await find(deps, roster, id, held);
     const plan = await planOf(kept, held);
     return { ...plan, manifest: await write(deps, request, roster, kept, held) };
   });
@@ -60,16 +54,18 @@ interface Found {
 }
 
 /** At the first target that counts; the others must have this very backup, or are given up. */
-async function find(roster: Roster, backup: string, options: Abortable): Promise<Found> {
-  const found = await roster.withFirst(async (store) => {
-    const catalog = await openCatalog(store, options);
-    return { catalog, source: await catalog.manifest(await catalog.resolve(backup, options), options) };
+async function find(deps: CompactDeps, roster: Roster, backup: string, options: Abortable): Promise<Found> {
+  const { store: first, ...found } = await roster.withFirst(async (store) => {
+    const catalog = await openCatalog(deps.reading.of(store), options);
+    const stored = await catalog.storedManifest(await catalog.resolve(backup, options), options);
+    return { store, catalog, source: stored.manifest, seal: stored.seal };
   });
-  const { source } = found;
+  const { source, seal } = found;
   refuseFull(source);
-  for (const store of roster.standing.filter((each) => each !== found.catalog.store)) {
+  refuseBare(source, deps);
+  for (const store of roster.standing.filter((each) => each !== first)) {
     try {
-      await requireSame(await openCatalog(store, options), parseBackupId(source.id), source, options);
+      await requireSame(await openCatalog(store, options), parseBackupId(source.id), seal, options);
     } catch (error) {
       options.signal?.throwIfAborted();
       roster.giveUp(store, error);
@@ -95,14 +91,16 @@ function refuseFull({ id, kind }: Manifest): void {
   );
 }
 
+function refuseBare({ id, encryption }: Manifest, deps: CompactDeps): void {
+  if (encryption === undefined || deps.encryption !== null) return;
+  throw new BackupError("USAGE", `backup ${id} is encrypted, and what is made of it would not be`, {
+    hint: "Say who may read it with --recipient.",
+  });
+}
+
 /** What is made of the first target's backup goes to the others as well: they must have this very backup. */
-async function requireSame(
-  catalog: Catalog,
-  id: BackupId,
-  source: Manifest,
-  options: Abortable,
-): Promise<void> {
-  if (isSameManifest(await catalog.manifest(id, options), source)) return;
+async function requireSame(catalog: Catalog, id: BackupId, seal: string, options: Abortable): Promise<void> {
+  if ((await catalog.storedManifest(id, options)).seal === seal) return;
   throw new BackupError(
     "BACKUP_MISSING",
     `what is called ${id} at ${catalog.store.location} is another backup`,
@@ -126,12 +124,20 @@ async function write(
   await using targets = await Targets.claim(deps, roster, claim, signal);
   deps.report({ kind: "begun", id: targets.id });
   const { volumeBytes, spoolMaxBytes } = request;
+  const sealing = await BackupSealing.begin(deps.encryption, { signal });
   const modifiedAt = new Date(source.startedAt);
-  await using made = new NewArchive(deps, { targets, volumeBytes, spoolMaxBytes, modifiedAt, signal });
+  await using made = new NewArchive(deps, {
+    targets,
+    volumeBytes,
+    spoolMaxBytes,
+    modifiedAt,
+    sealing,
+    signal,
+  });
   const { archive, index } = made;
   const copied = await copyAll(deps, request, { catalog, source, archive, index, signal });
   const files = await made.finish();
-  const { needs: _, ...facts } = source;
+  const { needs: _, encryption: _encryption, stored: _stored, ...facts } = source;
   const manifest: Manifest = {
     ...facts,
     ...copied,
@@ -145,14 +151,15 @@ async function write(
     measures: {
       ...source.measures,
       plainBytes: plainBytesOf(copied.queues),
-      storedBytes: storedBytesOf(files),
+      storedBytes: made.storedBytes,
       targetBytes: await targets.totalBytes(signal),
     },
   };
   await targets.requireWhole(signal);
   await held.assertHeld();
-  await targets.commit(manifest, (location) => deps.report({ kind: "committed", id: targets.id, location }));
-  return manifest;
+  const { sealed, opened } = made.seal(manifest);
+  await targets.commit(sealed, (location) => deps.report({ kind: "committed", id: targets.id, location }));
+  return opened;
 }
 
 interface Copying {

@@ -4,7 +4,13 @@ import { hasCode } from "../domain/errors.ts";
 import type { VolumeEntry } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { backupKey, MARK_NAME, readFolders, type BackupFolder } from "../repository/backup-folder.ts";
+import {
+  backupKey,
+  KEY_NAME,
+  MARK_NAME,
+  readFolders,
+  type BackupFolder,
+} from "../repository/backup-folder.ts";
 import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { scanFile } from "../repository/file-scan.ts";
 import { mapAtOnce } from "./at-once.ts";
@@ -84,8 +90,11 @@ async function presenceOf(
     if (bytes === file.bytes) toRead.push(file);
     else faults.set(file.name, bytes === undefined ? "missing" : "damaged");
   }
-  if ((looking.checksum || manifest !== "same") && toRead.length > 0) {
-    for (const [name, fault] of await readFaults(looking, source.id, toRead, options))
+  const isRead = ({ name }: VolumeEntry): boolean =>
+    looking.checksum || manifest !== "same" || name === KEY_NAME;
+  const reading = toRead.filter(isRead);
+  if (reading.length > 0) {
+    for (const [name, fault] of await readFaults(looking, source.id, reading, options))
       faults.set(name, fault);
   }
   // Not one file says that what was there was this backup: it may have been another one.

@@ -1,9 +1,12 @@
 import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { hasCode } from "../domain/errors.ts";
+import type { VolumeEntry } from "../domain/manifest.ts";
 import { keptFrom } from "../domain/holdings.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { committedBackups, type CommittedBackup } from "../repository/backup-folder.ts";
+import { committedBackups, KEY_NAME, type CommittedBackup } from "../repository/backup-folder.ts";
+import { sha256Of } from "../repository/checksum.ts";
+import { readKeyFile } from "../repository/opened-backup.ts";
 import { resolveBackup } from "../repository/catalog.ts";
 import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { mapAtOnce } from "./at-once.ts";
@@ -61,11 +64,18 @@ async function readSource(
   try {
     const { manifest, seal } = await readStoredManifest(store, id, options);
     const { set, startedAt, volumes, index } = manifest;
+    const key = manifest.encryption === undefined ? [] : [await keyEntry(store, id, options)];
     const needs = keptFrom(manifest).map(({ backup }) => parseBackupId(backup));
-    return { id, set, startedAt, files: [...volumes, index], needs, marked, seal };
+    return { id, set, startedAt, files: [...volumes, index, ...key], needs, marked, seal };
   } catch (error) {
     if (hasCode(error, "OBJECT_MISSING")) return null;
-    if (hasCode(error, "MANIFEST_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };
+    if (hasCode(error, "MANIFEST_DAMAGED", "ARCHIVE_DAMAGED", "FORMAT_NEWER")) return { id, damage: error };
     throw error;
   }
+}
+
+/** No manifest has its size and checksum: it changes when those change who may read. */
+async function keyEntry(store: Store, id: BackupId, options: Abortable): Promise<VolumeEntry> {
+  const bytes = await readKeyFile(store, id, options);
+  return { name: KEY_NAME, bytes: bytes.length, sha256: sha256Of(bytes) };
 }

@@ -1,8 +1,13 @@
-import type { IndexFile, VolumeEntry } from "../domain/manifest.ts";
+import type { IndexFile, Manifest, VolumeEntry } from "../domain/manifest.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool } from "../ports/spool.ts";
 import { ArchiveWriter } from "../repository/archive-writer.ts";
 import { IndexWriter } from "../repository/index-writer.ts";
+import { KEY_NAME } from "../repository/backup-folder.ts";
+import { bytesBody } from "../repository/objects.ts";
+import type { SealedManifest } from "../repository/manifest-seal.ts";
+import { plainFile, storedFile } from "../repository/volume.ts";
+import type { BackupSealing } from "./backup-sealing.ts";
 import { SpoolRoom } from "./spool-room.ts";
 import type { Targets } from "./targets.ts";
 
@@ -26,7 +31,15 @@ export interface NewArchiveOptions {
   readonly spoolMaxBytes: number | null;
   /** Of the tar entries. */
   readonly modifiedAt: Date;
+  /** null: it is not encrypted. */
+  readonly sealing: BackupSealing | null;
   readonly signal: AbortSignal;
+}
+
+/** What a backup consists of, before it was encrypted. */
+export interface NewFiles {
+  readonly volumes: readonly VolumeEntry[];
+  readonly index: IndexFile;
 }
 
 /** Volumes and index of a backup that is being made, on their way to its targets. Dispose it before giving up the backup. */
@@ -36,17 +49,21 @@ export class NewArchive implements AsyncDisposable {
   readonly #spool: Spool;
   readonly #room: SpoolRoom;
   readonly #targets: Targets;
+  readonly #sealing: BackupSealing | null;
+  /** Volumes, then the index. */
+  readonly #stored: VolumeEntry[] = [];
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
 
   constructor(deps: NewArchiveDeps, options: NewArchiveOptions) {
-    const { targets, volumeBytes, spoolMaxBytes } = options;
+    const { targets, volumeBytes, spoolMaxBytes, sealing } = options;
     const { codec } = deps;
     const modifiedAt = Math.floor(options.modifiedAt.getTime() / 1000);
     this.#targets = targets;
     this.#signal = AbortSignal.any([options.signal, this.#closing.signal]);
     this.#spool = deps.openSpool();
-    const spool = this.#spool;
+    this.#sealing = sealing;
+    const spool = sealing === null ? this.#spool : sealing.encrypting(this.#spool);
     const room = new SpoolRoom({
       spool,
       volumeBytes,
@@ -62,12 +79,14 @@ export class NewArchive implements AsyncDisposable {
       volumeBytes,
       modifiedAt,
       roomForVolume: async () => room.forNext(),
-      onVolume: async (file) =>
-        room.holding(file.bytes, async () => {
+      onVolume: async (file) => {
+        this.#stored.push(storedFile(file));
+        await room.holding(file.bytes, async () => {
           await targets.put(file.name, file.body, this.#signal);
           await file.release();
           deps.report({ kind: "volume-shipped", name: file.name, bytes: file.bytes });
-        }),
+        });
+      },
     });
   }
 
@@ -76,14 +95,27 @@ export class NewArchive implements AsyncDisposable {
     return this.#room.waitedMs;
   }
 
+  /** Bytes of all files as they are stored, once it is finished. */
+  get storedBytes(): number {
+    return this.#stored.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** Of its manifest what is to be stored, and what who has the keys reads; the same when it is not encrypted. Once, when it is finished. */
+  seal(manifest: Manifest): SealedManifest {
+    return this.#sealing?.seal(manifest, this.#stored) ?? { sealed: manifest, opened: manifest };
+  }
+
   /** Resolves when every target has all of it. */
-  async finish(): Promise<{ readonly volumes: readonly VolumeEntry[]; readonly index: IndexFile }> {
+  async finish(): Promise<NewFiles> {
     const volumes = await this.archive.finish();
     const file = await this.index.finish();
+    this.#stored.push(storedFile(file));
+    if (this.#sealing !== null)
+      await this.#targets.put(KEY_NAME, bytesBody(this.#sealing.keyFile), this.#signal);
     await this.#targets.put(file.name, file.body, this.#signal);
     await file.release();
     this.#signal.throwIfAborted();
-    return { volumes, index: { name: file.name, bytes: file.bytes, sha256: file.sha256 } };
+    return { volumes, index: plainFile(file) };
   }
 
   /** What is on its way is broken off. */

@@ -7,6 +7,12 @@ import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { Store } from "../ports/store.ts";
 import { committedIds } from "../repository/backup-folder.ts";
 import { readManifest } from "../repository/manifest-reader.ts";
+import type { BackupReading } from "./backup-sealing.ts";
+
+interface SpentDeps {
+  readonly store: Store;
+  readonly reading: BackupReading;
+}
 
 /**
  * A reading that stops because deliveries run out has cost one more of them: without this, a cron job would spend the last. Backups
@@ -14,7 +20,7 @@ import { readManifest } from "../repository/manifest-reader.ts";
  * has one delivery, and the queue is not touched again until `--accept spent-deliveries`.
  */
 export async function refuseSpent(
-  store: Store,
+  deps: SpentDeps,
   verdicts: readonly ReadingVerdict[],
   accept: ReadonlySet<string>,
   signal: AbortSignal,
@@ -26,7 +32,7 @@ export async function refuseSpent(
   }
   if (open.size === 0 || accept.has(ACCEPT_SPENT)) return verdicts;
   const spent = new Set<string>();
-  for await (const manifest of newestFirst(store, signal)) {
+  for await (const manifest of newestFirst(deps, signal)) {
     for (const entry of manifest.queues) {
       const looks = open.get(keyOf(entry));
       if (!looks || entry.outcome === "skipped") continue;
@@ -41,13 +47,23 @@ export async function refuseSpent(
   return verdicts.map((verdict) => (spent.has(keyOf(verdict.queue)) ? refused(verdict) : verdict));
 }
 
-async function* newestFirst(store: Store, signal: AbortSignal): AsyncGenerator<Manifest> {
+async function* newestFirst({ store, reading }: SpentDeps, signal: AbortSignal): AsyncGenerator<Manifest> {
   for (const id of (await committedIds(store, { signal })).toSorted(compareBackupIds).toReversed()) {
     try {
-      yield await readManifest(store, id, { signal });
+      const manifest = await readManifest(store, id, { signal });
+      yield manifest.encryption?.namesHidden === true
+        ? await readManifest(reading.of(store), id, { signal })
+        : manifest;
     } catch (error) {
       // What cannot be read says nothing of the queue; verify names it.
-      if (!hasCode(error, "OBJECT_MISSING", "MANIFEST_DAMAGED", "FORMAT_NEWER")) throw error;
+      const isUnread = hasCode(
+        error,
+        "OBJECT_MISSING",
+        "MANIFEST_DAMAGED",
+        "ARCHIVE_DAMAGED",
+        "FORMAT_NEWER",
+      );
+      if (!isUnread && !(reading.keyless && hasCode(error, "KEY_WRONG"))) throw error;
     }
   }
 }

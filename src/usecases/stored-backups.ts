@@ -1,10 +1,10 @@
 import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
-import type { Manifest, VolumeEntry } from "../domain/manifest.ts";
+import { storedFilesOf, type Manifest, type VolumeEntry } from "../domain/manifest.ts";
 import type { RetentionBackup } from "../domain/retention.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { isOwnName, MANIFEST_NAME, MARK_NAME, readFolders } from "../repository/backup-folder.ts";
+import { isOwnName, KEY_NAME, MANIFEST_NAME, MARK_NAME, readFolders } from "../repository/backup-folder.ts";
 import type { BackupFolder, FolderObject } from "../repository/backup-folder.ts";
 import { readManifest } from "../repository/manifest-reader.ts";
 
@@ -37,6 +37,8 @@ export type KnownManifests = Map<BackupId, ManifestFacts>;
 interface ManifestFacts extends Omit<RetentionBackup, "id" | "marked"> {
   readonly drain: boolean;
   readonly files: readonly VolumeEntry[];
+  /** Its key lies beside its files. */
+  readonly encrypted: boolean;
 }
 
 /** Throws MANIFEST_DAMAGED, FORMAT_NEWER: what such a backup needs of others is not known. And TARGET_*. */
@@ -82,7 +84,8 @@ async function readFacts(store: Store, id: BackupId, options: Abortable): Promis
   }
 }
 
-function factsOf({ set, kind, startedAt, drain, queues, volumes, index }: Manifest): ManifestFacts {
+function factsOf(manifest: Manifest): ManifestFacts {
+  const { set, kind, startedAt, drain, queues } = manifest;
   const kept = new Map<BackupId, number>();
   for (const range of queues.flatMap(({ content }) => content)) {
     if (range.kind === "new") continue;
@@ -97,21 +100,25 @@ function factsOf({ set, kind, startedAt, drain, queues, volumes, index }: Manife
     drain,
     complete,
     kept,
-    files: [...volumes, index],
+    files: storedFilesOf(manifest),
+    encrypted: manifest.encryption !== undefined,
   };
 }
 
-function missingFiles({ id, objects }: BackupFolder, { files }: ManifestFacts): readonly string[] {
+function missingFiles({ id, objects }: BackupFolder, { files, encrypted }: ManifestFacts): readonly string[] {
   const sizes = new Map(objects.map(({ name, bytes }) => [name, bytes]));
-  return files.filter(({ name, bytes }) => sizes.get(name) !== bytes).map(({ name }) => `${id}/${name}`);
+  const missing = files.filter(({ name, bytes }) => sizes.get(name) !== bytes).map(({ name }) => name);
+  if (encrypted && !sizes.has(KEY_NAME)) missing.push(KEY_NAME);
+  return missing.map((name) => `${id}/${name}`);
 }
 
 function storedBackup(
   { id, objects }: BackupFolder,
-  { files, ...facts }: ManifestFacts,
+  { files, encrypted, ...facts }: ManifestFacts,
   missing: readonly string[],
 ): StoredBackup {
-  const named = new Set([MANIFEST_NAME, MARK_NAME, ...files.map(({ name }) => name)]);
+  const key = encrypted ? [KEY_NAME] : [];
+  const named = new Set([MANIFEST_NAME, MARK_NAME, ...key, ...files.map(({ name }) => name)]);
   return {
     ...facts,
     id,

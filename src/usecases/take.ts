@@ -1,6 +1,6 @@
 import { BackupError } from "../domain/errors.ts";
 import { lossOf } from "../domain/loss.ts";
-import { FORMAT, type Gap, type Manifest, type VolumeEntry } from "../domain/manifest.ts";
+import { FORMAT, type Gap, type Manifest } from "../domain/manifest.ts";
 import type { QueueAddress } from "../domain/queue.ts";
 import type { QueueCursor } from "../ports/queue-reader.ts";
 import type { ArchiveWriter } from "../repository/archive-writer.ts";
@@ -8,6 +8,7 @@ import type { ClaimRequest } from "../repository/catalog.ts";
 import type { IndexWriter } from "../repository/index-writer.ts";
 import { watchAlarms } from "./alarm-watch.ts";
 import type { BackupDeps, BackupRequest, Removal } from "./backup-types.ts";
+import { BackupSealing } from "./backup-sealing.ts";
 import type { BaseBackup } from "./base-backup.ts";
 import type { CaptureContext } from "./capture-context.ts";
 import { capture, type Captured } from "./capture.ts";
@@ -62,12 +63,14 @@ export async function take(
   const { over } = request;
   await using targets = await Targets.claim(deps, roster, claimOf(over, startedAt), signal);
   deps.report({ kind: "begun", id: targets.id });
+  const sealing = await BackupSealing.begin(deps.encryption, { signal });
   const { volumeBytes, spoolMaxBytes } = request;
   await using made = new NewArchive(deps, {
     targets,
     volumeBytes,
     spoolMaxBytes,
     modifiedAt: startedAt,
+    sealing,
     signal: run.signal,
   });
   const { archive, index } = made;
@@ -99,7 +102,8 @@ export async function take(
       ...files,
       ...(needs === undefined ? {} : { needs }),
       measures: {
-        ...sums(captured, [...files.volumes, files.index]),
+        ...sums(captured),
+        storedBytes: made.storedBytes,
         targetBytes: await targets.totalBytes(run.signal),
         readMs: millisecondsBetween(startedAt, readEndAt),
         shipMs: millisecondsBetween(readEndAt, finishedAt),
@@ -109,11 +113,10 @@ export async function take(
     await targets.requireWhole(run.signal);
     await targets.requireHolders(manifest, run.signal);
     await held.assertHeld();
-    await targets.commit(manifest, (location) =>
-      deps.report({ kind: "committed", id: targets.id, location }),
-    );
+    const { sealed, opened } = made.seal(manifest);
+    await targets.commit(sealed, (location) => deps.report({ kind: "committed", id: targets.id, location }));
     return {
-      manifest,
+      manifest: opened,
       warnings: [...unprotected(captured), ...waited(made)],
       removals: request.drain ? await removeAll(deps, captured, tooFew(targets, roster)) : [],
       leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
@@ -225,7 +228,7 @@ async function removeAll(
   return removals;
 }
 
-function sums(captured: readonly Captured[], files: readonly VolumeEntry[]) {
+function sums(captured: readonly Captured[]) {
   const entries = captured.map(({ entry }) => entry);
   const { known, lost } = lossOf(entries);
   const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
@@ -233,7 +236,6 @@ function sums(captured: readonly Captured[], files: readonly VolumeEntry[]) {
     messages: total(entries.map((entry) => entry.messages)),
     bodyBytes: total(entries.map((entry) => entry.bodyBytes)),
     plainBytes: total(entries.flatMap((entry) => entry.segments.map((segment) => segment.plainBytes))),
-    storedBytes: total(files.map((file) => file.bytes)),
     knownMessages: known,
     lostMessages: lost,
     lossRate: known === 0 ? 0 : lost / known,

@@ -1,7 +1,7 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import { hasCode } from "../domain/errors.ts";
 import type { FindingCode } from "../domain/findings.ts";
-import type { Manifest, VolumeEntry } from "../domain/manifest.ts";
+import { isSealed, type Manifest, type VolumeEntry } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
 import { backupKey } from "../repository/backup-folder.ts";
@@ -16,6 +16,8 @@ export interface StoredFile {
   readonly parts: readonly StoredPart[];
   readonly missing: FindingCode;
   readonly damaged: FindingCode;
+  /** Encrypted: its parts cannot be told from one another, they are all whole or all not. */
+  readonly sealed: boolean;
 }
 
 export interface FileVerdict {
@@ -28,26 +30,31 @@ export interface FileVerdict {
 /** The index first: what is in the volumes is compared with it. */
 export function storedFiles(manifest: Manifest): readonly StoredFile[] {
   const parts = volumeParts(manifest);
+  const sealed = isSealed(manifest);
   return [
     {
       file: manifest.index,
       parts: indexParts(manifest),
       missing: "INDEX_MISSING",
       damaged: "INDEX_DAMAGED",
+      sealed,
     },
     ...manifest.volumes.map((file, at) => ({
       file,
       parts: parts[at] ?? [],
       missing: "VOLUME_MISSING" as const,
       damaged: "VOLUME_DAMAGED" as const,
+      sealed,
     })),
   ];
 }
 
 /** By its size alone; `bytes` null: it is not there. */
-export function judgeSize({ file, parts, missing, damaged }: StoredFile, bytes: number | null): FileVerdict {
+export function judgeSize(stored: StoredFile, bytes: number | null): FileVerdict {
+  const { file, parts, missing, damaged, sealed } = stored;
   if (bytes === null) return { verdict: missingFile(file, missing), seen: 0 };
   const message = wrongSize(file, bytes);
+  if (sealed) return sealedVerdict(stored, message);
   const seen = parts.filter(({ offset, length }) => offset + length <= bytes).length;
   return { verdict: message === null ? null : { severity: "damage", code: damaged, message }, seen };
 }
@@ -62,9 +69,10 @@ interface FileScan {
 /** Reads it once, from its beginning to its end. Throws what is no matter of this file. */
 export async function judgeContent(
   scan: FileScan,
-  { file, parts, missing, damaged }: StoredFile,
+  stored: StoredFile,
   options: Abortable,
 ): Promise<FileVerdict> {
+  const { file, parts, missing, damaged, sealed } = stored;
   let seen = 0;
   try {
     const { bytes, sha256 } = await scanFile(
@@ -72,7 +80,7 @@ export async function judgeContent(
         store: scan.store,
         key: backupKey(scan.id, file.name),
         limitBytes: file.bytes,
-        ranges: parts,
+        ranges: sealed ? [] : parts,
         onBytes: (count) => scan.onBytes(count),
         onRange: async (part, frames) => {
           seen += 1;
@@ -83,10 +91,16 @@ export async function judgeContent(
     );
     const message =
       wrongSize(file, bytes) ?? (sha256 === file.sha256 ? null : `${file.name} does not match its checksum`);
+    if (sealed) return sealedVerdict(stored, message);
     return { verdict: message === null ? null : { severity: "damage", code: damaged, message }, seen };
   } catch (error) {
     return { verdict: failedRead(error, file, missing, damaged), seen };
   }
+}
+
+function sealedVerdict({ parts, damaged }: StoredFile, message: string | null): FileVerdict {
+  if (message === null) return { verdict: null, seen: parts.length };
+  return { verdict: { severity: "damage", code: damaged, message }, seen: 0 };
 }
 
 function failedRead(error: unknown, file: VolumeEntry, missing: FindingCode, damaged: FindingCode): Verdict {

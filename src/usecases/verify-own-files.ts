@@ -69,7 +69,7 @@ class OwnFilesVerification {
   /** A file that does not match is read again, to find the parts that do not. */
   async #judgeSum(stored: StoredFile): Promise<FileVerdict> {
     const judged = await this.#scan(stored, async () => Promise.resolve());
-    if (judged.verdict?.code !== stored.damaged) return judged;
+    if (judged.verdict?.code !== stored.damaged || stored.sealed) return judged;
     const { seen } = await judgeContent(
       {
         store: this.#check.store,

@@ -1,7 +1,7 @@
 import { compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
-import { hasCode } from "../domain/errors.ts";
+import { BackupError, hasCode } from "../domain/errors.ts";
 import type { Finding } from "../domain/findings.ts";
-import { storedBytesOf, type Manifest } from "../domain/manifest.ts";
+import { isSealed, storedBytesOf, type Manifest } from "../domain/manifest.ts";
 import { RandomSample } from "../domain/random-sample.ts";
 import type { VerifyLevel } from "../domain/verify-level.ts";
 import type { Abortable } from "../ports/abortable.ts";
@@ -14,7 +14,7 @@ import { LostSegments } from "./lost-segments.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { neededFiles, type NeededFiles } from "./needed-files.ts";
 import { segmentsToVerify, verifyBackup, type VerifiedBackup } from "./verify-backup.ts";
-import { findStrays, manifestVerdict, notCommitted } from "./verify-folder.ts";
+import { findKeyMissing, findStrays, manifestVerdict, notCommitted } from "./verify-folder.ts";
 import { NOWHERE } from "./verify-verdict.ts";
 
 export interface VerifyDeps {
@@ -48,7 +48,8 @@ export interface VerifyResult {
 /**
  * Compares what is stored with what was stored, as deep as is asked for; changes nothing. One backup alone is looked at with what it
  * needs of others. Memory: a few segments, whatever there is to read.
- * Throws REPOSITORY_MISSING, BACKUP_MISSING, BACKUP_AMBIGUOUS, TARGET_MISSING, and what keeps it from listing; all else is a finding.
+ * Of a store that is not opened, encrypted backups can be compared as they are stored and no deeper.
+ * Throws KEY_WRONG (no key opens a backup, or the level needs one), REPOSITORY_MISSING, BACKUP_MISSING, BACKUP_AMBIGUOUS, TARGET_MISSING, and what keeps it from listing; all else is a finding.
  */
 export async function verify(
   deps: VerifyDeps,
@@ -130,6 +131,7 @@ class Verification {
     const { id } = folder;
     const { level } = this.#request;
     findStrays(manifest, folder, (finding) => this.#found(finding));
+    findKeyMissing(manifest, folder, (finding) => this.#found(finding));
     this.#deps.report?.({ kind: "backup-opened", id, bytes: bytesToRead(level, manifest, needed ?? []) });
     const backup = await verifyBackup(
       {
@@ -152,7 +154,9 @@ class Verification {
   /** null: found instead, or gone since the listing. */
   async #readOrFind(id: BackupId): Promise<Manifest | null> {
     try {
-      return (await this.#manifests.get(id)).manifest;
+      const { manifest } = await this.#manifests.get(id);
+      requireDepth(manifest, this.#request.level);
+      return manifest;
     } catch (error) {
       this.#found({ ...manifestVerdict(error), backup: id });
       return null;
@@ -198,6 +202,17 @@ class Verification {
     this.#findings.push(finding);
     this.#deps.report?.({ kind: "found", finding });
   }
+}
+
+function requireDepth(manifest: Manifest, { kind }: VerifyLevel): void {
+  if (!isSealed(manifest) || kind === "quick" || kind === "checksums") return;
+  throw new BackupError(
+    "KEY_WRONG",
+    `backup ${manifest.id} is encrypted: its messages are looked at with a key`,
+    {
+      hint: "Give the identity of one of its recipients, or its passphrase; or compare checksums alone.",
+    },
+  );
 }
 
 function isCommitted({ committed }: BackupFolder): boolean {

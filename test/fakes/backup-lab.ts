@@ -10,6 +10,7 @@ import { cat } from "../../src/usecases/cat.ts";
 import { list } from "../../src/usecases/list.ts";
 import { verified } from "./verified.ts";
 import type { TempDirectory } from "../lab/temp.ts";
+import { PLAIN } from "./plain.ts";
 import { newRun } from "./fake-runs.ts";
 import type { HeldQueues } from "./held-queues.ts";
 
@@ -24,6 +25,8 @@ export function backupDeps(
     directory: null,
     reader: queues.reader,
     stores,
+    reading: PLAIN,
+    encryption: null,
     openSpool: () => localSpool(temp.join("spool")),
     codec: inlineCodec({ level: 1 }),
     newRepositoryId: () => randomUUID(),

@@ -20,6 +20,8 @@ export class Chain {
   readonly queues: HeldQueues;
   readonly truth = new Map<string, Record<string, string[]>>();
   readonly type: QueueType;
+  /** Of every run. */
+  deps: Partial<BackupDeps> = {};
   clock = Date.UTC(2026, 10, 21, 19, 32);
 
   constructor(queues: Readonly<Record<string, readonly MessageRecord[]>>, type: QueueType = "classic") {
@@ -60,7 +62,12 @@ export class Chain {
     this.clock += 60_000;
     const now = this.now();
     const result = await backup(
-      { ...backupDeps(this.queues, [this.store], temp), now: () => new Date(this.clock), ...deps },
+      {
+        ...backupDeps(this.queues, [this.store], temp),
+        now: () => new Date(this.clock),
+        ...this.deps,
+        ...deps,
+      },
       backupRequest([...this.queues.messages.keys()], request),
       signal,
     );
@@ -70,11 +77,12 @@ export class Chain {
 
   /** Every listed backup verifies and holds what was there, or this throws; how many there are. */
   async expectTrue(): Promise<number> {
-    await committed(this.store);
+    const store = this.deps.reading?.of(this.store) ?? this.store;
+    await committed(store);
     const codec = inlineCodec({ level: 1 });
     for (const [id, truth] of this.truth) {
       const found: Record<string, string[]> = {};
-      for await (const { queue, body } of cat({ store: this.store, codec }, everyMessage(id))) {
+      for await (const { queue, body } of cat({ store, codec }, everyMessage(id))) {
         (found[queue] ??= []).push(body);
       }
       if (!isDeepStrictEqual(found, truth)) {

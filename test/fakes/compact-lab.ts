@@ -10,6 +10,7 @@ import { cat } from "../../src/usecases/cat.ts";
 import type { CompactDeps, CompactEvent, CompactRequest } from "../../src/usecases/compact-types.ts";
 import type { TempDirectory } from "../lab/temp.ts";
 import { everyMessage } from "./backup-lab.ts";
+import { PLAIN } from "./plain.ts";
 import { newRun } from "./fake-runs.ts";
 
 /** What a compaction needs, over any stores. */
@@ -20,6 +21,8 @@ export function compactDeps(
 ): CompactDeps {
   return {
     stores,
+    reading: PLAIN,
+    encryption: null,
     openSpool: () => localSpool(temp.join("spool")),
     codec: inlineCodec({ level: 1 }),
     newRepositoryId: () => randomUUID(),

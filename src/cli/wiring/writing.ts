@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Store } from "../../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../../usecases/compact-types.ts";
 import type { LeaseEvent } from "../../usecases/held-lease.ts";
@@ -54,6 +55,8 @@ async function wireWriting(session: Session, report: (event: LeaseEvent) => void
   await sweepDeadSpools(directory, options);
   return {
     stores: [await written(first), ...(await Promise.all(others.map(written)))] as const,
+    reading: { keyless: true, of: (store: Store) => store },
+    encryption: null,
     openSpool: () => localSpool(directory, options),
     codec: threadedCodec({ level: settings.compressionLevel }),
     newRepositoryId: () => randomUUID(),

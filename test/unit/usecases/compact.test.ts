@@ -7,10 +7,11 @@ import type { Manifest } from "../../../src/domain/manifest.ts";
 import { createCatalog, resolveBackup } from "../../../src/repository/catalog.ts";
 import { readManifest } from "../../../src/repository/manifest-reader.ts";
 import { encodeManifest } from "../../../src/repository/manifest-codec.ts";
-import { chooseBase } from "../../../src/usecases/base-backup.ts";
+import { chooseBase } from "../../../src/usecases/base-choice.ts";
 import { compact } from "../../../src/usecases/compact.ts";
 import type { CompactEvent } from "../../../src/usecases/compact-types.ts";
 import { withLease } from "../../../src/usecases/with-lease.ts";
+import { PLAIN } from "../../fakes/plain.ts";
 import { compactDeps, compactRequest, contentOf } from "../../fakes/compact-lab.ts";
 import { newRun } from "../../fakes/fake-runs.ts";
 import { failing } from "../../fakes/failing.ts";
@@ -136,9 +137,9 @@ const NOTHING = {
 test("it is the latest where its source was, and what the next incremental builds on", async () => {
   await compact(compactDeps([store], temp), compactRequest(), NEVER);
   expect(await resolveBackup(store, "latest")).toBe(NEW);
-  const base = await chooseBase(
-    { store, codec: inlineCodec({ level: 1 }) },
-    { set: "sample", base: null },
+  const { base } = await chooseBase(
+    { store, reading: PLAIN, codec: inlineCodec({ level: 1 }) },
+    { set: "sample", base: null, encrypted: false },
     {},
   );
   expect(base?.id).toBe(NEW);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { formatFullId } from "../../../src/domain/backup-id.ts";
 import { planReading } from "../../../src/domain/reading-plan.ts";
+import { PLAIN } from "../../fakes/plain.ts";
 import { refuseSpent } from "../../../src/usecases/spent-deliveries.ts";
 import { createCatalog } from "../../../src/repository/catalog.ts";
 import { memoryStore } from "../../fakes/memory-store.ts";
@@ -44,14 +45,19 @@ test.each([
   ["read wholly since", [SPENT, SPENT, WHOLE], true],
 ] as const)("%s: is it read? %#", async (_, queues, read) => {
   const store = await after(...queues);
-  const [result] = await refuseSpent(store, [verdict()], new Set(), NEVER);
+  const [result] = await refuseSpent({ store, reading: PLAIN }, [verdict()], new Set(), NEVER);
   expect(result?.recipe !== null).toBe(read);
   expect(result?.danger?.code).toBe(read ? undefined : "deliveries-spent");
 });
 
 test("the operator may say that it is fit to be read again", async () => {
   const store = await after(SPENT, SPENT);
-  const [result] = await refuseSpent(store, [verdict()], new Set(["spent-deliveries"]), NEVER);
+  const [result] = await refuseSpent(
+    { store, reading: PLAIN },
+    [verdict()],
+    new Set(["spent-deliveries"]),
+    NEVER,
+  );
   expect(result?.recipe).not.toBeNull();
 });
 
@@ -61,5 +67,5 @@ test("queues whose reading costs nothing are not looked up", async () => {
     throw new Error("asked");
   };
   const free = planReading(queueInfo("/", "q", "classic"), BROKER, CAREFUL);
-  expect(await refuseSpent(store, [free], new Set(), NEVER)).toEqual([free]);
+  expect(await refuseSpent({ store, reading: PLAIN }, [free], new Set(), NEVER)).toEqual([free]);
 });
