@@ -1,6 +1,5 @@
-import { readFile } from "node:fs/promises";
-
 import { BackupError } from "../domain/errors.ts";
+import { readNamedFile, readSecretFile } from "./setting-files.ts";
 import { decoded, maskUrl } from "./url-text.ts";
 import type { Settings } from "./settings-schema.ts";
 
@@ -106,22 +105,9 @@ function noPassword(user: string, url: string): BackupError {
 }
 
 async function passwordIn(file: string | null): Promise<string | null> {
-  const text = (await fileOf(file, "--password-file"))?.toString("utf8").replace(/\r?\n$/, "") ?? null;
-  if (text !== "") return text;
-  throw new BackupError("SETTING_INVALID", `password file ${file} is empty`, {
-    hint: "Write the password into its first line.",
-  });
+  return file === null ? null : readSecretFile(file, "--password-file", "password");
 }
 
 async function fileOf(file: string | null, flag: string): Promise<Buffer | null> {
-  if (file === null) return null;
-  try {
-    return await readFile(file);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
-    throw new BackupError("SETTING_INVALID", `${flag}: ${file} cannot be read (${code})`, {
-      hint: "Look at the path and at its permissions; mqbackup runs as whoever starts it.",
-      cause: error,
-    });
-  }
+  return file === null ? null : readNamedFile(file, flag);
 }

@@ -147,6 +147,7 @@ function usageError(error: CommanderError, program: Command, argv: readonly stri
 
 function flagHint(flag: string, command: CommandName | undefined): string | null {
   if (flag === "--password") return "Passwords come by MQBACKUP_PASSWORD_FILE or MQBACKUP_PASSWORD.";
+  if (flag === "--passphrase") return "Passphrases come by MQBACKUP_PASSPHRASE_FILE or MQBACKUP_PASSPHRASE.";
   const owners = COMMANDS.filter((name) => flagsOf(name).includes(flag));
   if (owners.length > 0) {
     const early = command === undefined || owners.includes(command);

@@ -41,8 +41,10 @@ export function settingsFromEnvironment(env: Readonly<Record<string, string | un
     if (!name.startsWith("MQBACKUP_") || text === undefined) continue;
     const key = byVariable.get(name);
     if (key === undefined) throw unknownSetting(name, "environment variable", byVariable.keys());
+    const { kind, refuseEmpty } = settingEntry(key);
+    const value = kind === "list" ? splitList(text) : text;
+    if (refuseEmpty && value.length === 0) throw emptyValue(name);
     if (text === "") continue;
-    const value = settingEntry(key).kind === "list" ? splitList(text) : text;
     found.set(key, { value, origin: name });
   }
   return found;
@@ -66,6 +68,7 @@ export function settingsFromFile(document: unknown, file: string): RawSettings {
       throw unknownSetting(name, `setting in ${file}:`, SETTING_KEYS);
     const origin = `${name} in ${file}`;
     const value = fileValue(name, content, origin);
+    if ((value === null || value.length === 0) && settingEntry(name).refuseEmpty) throw emptyValue(origin);
     if (value !== null) found.set(name, { value, origin });
   }
   return found;
@@ -138,6 +141,10 @@ function unknownSetting(name: string, what: string, known: Iterable<string>): Ba
   return new BackupError("SETTING_INVALID", `unknown ${what} ${name}`, {
     hint: meant === null ? "mqbackup check --print-settings lists all settings." : `Did you mean ${meant}?`,
   });
+}
+
+function emptyValue(origin: string): BackupError {
+  return invalid(origin, "is empty", "Give it a value, or take it away: backups are then not encrypted.");
 }
 
 function invalid(origin: string, why: string, hint: string): BackupError {

@@ -23,6 +23,7 @@ export const SETTING_GROUPS = [
   "Queues",
   "Target",
   "Backup",
+  "Encryption",
   "Restore",
   "Messages",
   "Verify",
@@ -43,6 +44,8 @@ export interface SettingEntry {
   readonly choices?: readonly string[];
   /** Has no flag: command lines are seen by every user of the machine. */
   readonly secret?: true;
+  /** An empty variable, or an empty key of the configuration file, is a mistake and not the same as none. */
+  readonly refuseEmpty?: true;
   readonly group: (typeof SETTING_GROUPS)[number];
   readonly commands: readonly CommandName[];
 }

@@ -1,5 +1,6 @@
 import { BACKUP_SETTINGS } from "./backup-settings.ts";
 import { BROKER_SETTINGS } from "./broker-settings.ts";
+import { ENCRYPTION_SETTINGS } from "./encryption-settings.ts";
 import { REPORT_SETTINGS } from "./report-settings.ts";
 import { COPY_SETTINGS } from "./copy-settings.ts";
 import { RESTORE_SETTINGS } from "./restore-settings.ts";
@@ -43,6 +44,7 @@ const OUTPUT_SETTINGS = {
 export const SETTINGS = {
   ...BROKER_SETTINGS,
   ...BACKUP_SETTINGS,
+  ...ENCRYPTION_SETTINGS,
   ...RESTORE_SETTINGS,
   ...VERIFY_SETTINGS,
   ...COPY_SETTINGS,

@@ -2,6 +2,7 @@ import { isS3Target, parseS3Location } from "../domain/s3-location.ts";
 import { isSftpTarget, parseSftpLocation } from "../domain/sftp-location.ts";
 import { isEmptyPolicy } from "../domain/retention-policy.ts";
 import { BackupError } from "../domain/errors.ts";
+import { checkEncryption } from "./encryption-checks.ts";
 import type { RawSettings } from "./raw-settings.ts";
 import { retentionPolicy } from "./requests.ts";
 import type { CommandName } from "./setting-entry.ts";
@@ -25,6 +26,7 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
     checkSpool(settings, raw);
     checkCopies(settings, raw);
   }
+  checkEncryption(settings, raw, command);
   if (command === "verify") checkLevel(settings, raw);
   if (command === "drill") checkDrill(settings);
   if (command === "prune" && isEmptyPolicy(retentionPolicy(settings))) {

@@ -17,6 +17,7 @@ import {
   parseSwitch,
   parseWhole,
 } from "./quantities.ts";
+import { isSecretKey, recipientFault } from "./key-texts.ts";
 import type { SettingKey } from "./setting-table.ts";
 import { maskPath, maskUrl } from "./url-text.ts";
 
@@ -97,6 +98,11 @@ const SHAPE = {
   holdMemory: z.string().transform(checked(parseSizeOrPercent)),
   rate: z.string().transform(checked(parseRate)).nullable().default(null),
   accept: z.array(z.string().transform(checked(acceptCode))).default([]),
+  recipient: z.array(text.transform(checked(recipientText))).default([]),
+  recipientsFile: z.array(text).default([]),
+  identityFile: z.array(text).default([]),
+  passphrase: optionalText,
+  passphraseFile: optionalText,
   id: optionalText,
   map: z.array(z.string().transform(checked(parseQueueMapping))).default([]),
   toVhost: optionalText,
@@ -220,6 +226,12 @@ function urlOf(value: string, protocols: readonly string[], mask = maskUrl): str
     );
   }
   return value;
+}
+
+function recipientText(value: string): string {
+  const fault = recipientFault(value);
+  if (fault === null) return value;
+  throw new RangeError(isSecretKey(value) ? fault : `${JSON.stringify(value)} ${fault}`);
 }
 
 function atLeast(value: number, least: number, shown: string): number {

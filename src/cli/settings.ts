@@ -7,6 +7,7 @@ import {
   settingsFromFlags,
   type RawSettings,
 } from "./raw-settings.ts";
+import { isSecretKey } from "./key-texts.ts";
 import type { CommandName } from "./setting-entry.ts";
 import { checkSettings } from "./settings-checks.ts";
 import { parseSettings, type Settings } from "./settings-schema.ts";
@@ -64,5 +65,12 @@ function secretsOfAws(env: SettingSources["env"]): readonly string[] {
 function secretsIn(raw: RawSettings): readonly string[] {
   const of = (key: SettingKey): readonly string[] => asList(raw.get(key)?.value ?? []);
   const urls = [...of("url"), ...of("managementUrl"), ...of("pingUrl"), ...of("target")];
-  return [...of("password"), ...urls.flatMap(secretsOf), ...of("pingUrl").flatMap(pathOf)];
+  const misplaced = of("recipient").filter(isSecretKey);
+  return [
+    ...of("password"),
+    ...of("passphrase"),
+    ...misplaced,
+    ...urls.flatMap(secretsOf),
+    ...of("pingUrl").flatMap(pathOf),
+  ];
 }

@@ -6,10 +6,10 @@ import { passphraseRecipient, WORK_FACTOR } from "./passphrase-stanza.ts";
 
 /** Who may read: one of the recipients (X25519, at least one), or who knows the passphrase. */
 export type Readers =
-  | { readonly recipients: readonly [string, ...string[]] }
-  | { readonly passphrase: string; readonly workFactor?: number };
+  { readonly recipients: readonly string[] } | { readonly passphrase: string; readonly workFactor?: number };
 
 export function ageKeyMaker(readers: Readers): KeyMaker {
+  if ("recipients" in readers && readers.recipients.length === 0) throw new TypeError("no recipients");
   const wrap = async (key: BackupKey, { signal }: Abortable = {}): Promise<Uint8Array> => {
     if (!(key instanceof AgeBackupKey)) throw new TypeError("a key that was not made here");
     signal?.throwIfAborted();

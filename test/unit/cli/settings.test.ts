@@ -101,9 +101,15 @@ describe("resolveSettings", () => {
     expect(await queues("a,b\nc\n")).toEqual(["a,b", "c"]);
   });
 
-  it("takes every flag from the environment too, and an empty variable for none", async () => {
-    const env = Object.fromEntries(SETTING_KEYS.map((key) => [variableOf(key), ""]));
+  it("takes every flag from the environment too, and an empty variable for none, but where that would leave backups readable", async () => {
+    const protecting = SETTING_KEYS.filter((key) => settingEntry(key).refuseEmpty);
+    const others = SETTING_KEYS.filter((key) => !protecting.includes(key));
+    const env = Object.fromEntries(others.map((key) => [variableOf(key), ""]));
     expect((await resolve({ env })).settings.parallel).toBe(4);
+    expect(protecting).toEqual(["recipient", "recipientsFile", "passphrase", "passphraseFile"]);
+    for (const key of protecting) {
+      expect(await rejection({ env: { [variableOf(key)]: "" } })).toMatchObject({ code: "SETTING_INVALID" });
+    }
     expect(variableOf("tlsCa")).toBe("MQBACKUP_TLS_CA");
     expect(flagOf("managementUrl")).toBe("--management-url");
   });
@@ -305,11 +311,11 @@ describe("listSettings", () => {
 
   it("describes every setting, and gives each at least one command", () => {
     for (const key of SETTING_KEYS) {
-      const { help, commands, kind } = settingEntry(key);
+      const { help, commands, kind, secret } = settingEntry(key);
       const value: RawValue | undefined = settingEntry(key).value;
       expect(help).not.toBe("");
       expect(commands.length).toBeGreaterThan(0);
-      expect(kind === "switch" || key === "password").toBe(value === undefined);
+      expect(kind === "switch" || secret === true).toBe(value === undefined);
     }
   });
 });

@@ -22,8 +22,7 @@ beforeAll(async () => {
 });
 
 function maker(...texts: readonly string[]) {
-  const [first = "", ...more] = texts;
-  return ageKeyMaker({ recipients: [first, ...more] });
+  return ageKeyMaker({ recipients: texts });
 }
 
 async function readableWith(key: BackupKey, opened: BackupKey): Promise<boolean> {
@@ -47,6 +46,10 @@ test("each of the recipients opens the key, nobody else", async () => {
     code: "KEY_WRONG",
     message: `no identity is given that opens ${NAME}`,
   });
+});
+
+test("a key that nobody could open is not made", () => {
+  expect(() => maker()).toThrow("no recipients");
 });
 
 test("every backup has another key", async () => {

@@ -1,0 +1,28 @@
+import { readFile } from "node:fs/promises";
+import { BackupError } from "../domain/errors.ts";
+
+/** What a file holds that a flag names. Throws SETTING_INVALID. */
+export async function readNamedFile(file: string, flag: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    throw new BackupError("SETTING_INVALID", `${flag}: ${file} cannot be read (${code})`, {
+      hint: "Look at the path and at its permissions; mqbackup runs as whoever starts it.",
+      cause: error,
+    });
+  }
+}
+
+/** A file that holds one secret, in its first line. `what` is it. Throws SETTING_INVALID. */
+export async function readSecretFile(
+  file: string,
+  flag: string,
+  what: "password" | "passphrase",
+): Promise<string> {
+  const text = (await readNamedFile(file, flag)).toString("utf8").replace(/\r?\n$/, "");
+  if (text !== "") return text;
+  throw new BackupError("SETTING_INVALID", `${what} file ${file} is empty`, {
+    hint: `Write the ${what} into its first line.`,
+  });
+}
