@@ -20,6 +20,19 @@ export function checkEncryption(settings: Settings, raw: RawSettings, command: C
   }
   const recipients = given("recipient") ?? given("recipientsFile");
   const secret = passphrase ?? passphraseFile;
+  const hiding = settings.encryptNames ? given("encryptNames") : null;
+  if (hiding !== null && recipients === null && secret === null) {
+    throw new BackupError("SETTING_INVALID", `${hiding} hides nothing in a backup that is not encrypted`, {
+      hint: "Say who may read it with --recipient, or give a passphrase.",
+    });
+  }
+  if (hiding !== null && settings.set === null && settingEntry("set").commands.includes(command)) {
+    throw new BackupError(
+      "SETTING_INVALID",
+      `${hiding} needs --set: the set that is made from cluster and virtual hosts names these`,
+      { hint: "Name the set: its name is readable." },
+    );
+  }
   if (recipients === null || secret === null) return;
   throw new BackupError("SETTING_INVALID", `${recipients} and ${secret} contradict each other`, {
     hint: "A backup is encrypted to recipients or to one passphrase: keep one of them.",

@@ -22,6 +22,12 @@ export const ENCRYPTION_SETTINGS = {
     group: "Encryption",
     commands: WRITING,
   },
+  encryptNames: {
+    kind: "switch",
+    help: "with --set: leave names of queues and virtual hosts unreadable in what is stored",
+    group: "Encryption",
+    commands: WRITING,
+  },
   identityFile: {
     kind: "list",
     value: "file",

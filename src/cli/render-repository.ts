@@ -25,6 +25,7 @@ export function backupDetails({ manifest, marked }: ShownBackup, paint: Paint): 
       ...(marked ? [["marked", "no policy removes it"]] : []),
       ["volumes", formatCounted(volumes.length, "volume")],
       ...(manifest.compactedFrom === undefined ? [] : [["compacted from", manifest.compactedFrom]]),
+      ...(manifest.encryption === undefined ? [] : [["encrypted", encryptionOf(manifest)]]),
       ["made by", visible(`${tool.name} ${tool.version}, format ${manifest.format}`)],
     ],
   ).slice(1);
@@ -38,6 +39,14 @@ export function backupDetails({ manifest, marked }: ShownBackup, paint: Paint): 
     "",
     ...measureLines(manifest.measures),
   ];
+}
+
+function encryptionOf({ encryption, stored }: Manifest): string {
+  if (stored !== undefined) return "yes, and opened with the keys given";
+  const { namesHidden = false } = encryption ?? {};
+  return namesHidden
+    ? "yes; names and messages are read with its keys"
+    : "yes; messages are read with its keys";
 }
 
 /** The manifest, and what follows from it. */

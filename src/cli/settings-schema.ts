@@ -100,6 +100,7 @@ const SHAPE = {
   accept: z.array(z.string().transform(checked(acceptCode))).default([]),
   recipient: z.array(text.transform(checked(recipientText))).default([]),
   recipientsFile: z.array(text).default([]),
+  encryptNames: switched,
   identityFile: z.array(text).default([]),
   passphrase: optionalText,
   passphraseFile: optionalText,

@@ -1,7 +1,6 @@
 import type { Manifest, VolumeEntry } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { BackupKey, KeyMaker, Keyring } from "../ports/encryption.ts";
-import type { Store } from "../ports/store.ts";
 import type { Spool } from "../ports/spool.ts";
 import { sealManifest, type SealedManifest } from "../repository/manifest-seal.ts";
 
@@ -12,14 +11,6 @@ export interface BackupEncryption {
   readonly namesHidden: boolean;
   /** What must open the newest backup of the set before another is made, as with a passphrase, which may be mistyped; null: nothing. */
   readonly proof: Keyring | null;
-}
-
-/** How backups that are there are read. */
-export interface BackupReading {
-  /** No identity and no passphrase is given. */
-  readonly keyless: boolean;
-  /** The same store as who has the keys reads it; of the same always the same. */
-  of(store: Store): Store;
 }
 
 /** Encrypts one backup with a key that is new. */

@@ -10,7 +10,7 @@ import { resolveBackup } from "../repository/catalog.ts";
 import type { StoredManifest } from "../repository/backup-references.ts";
 import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { BaseBackup, hinted } from "./base-backup.ts";
-import type { BackupReading } from "./backup-sealing.ts";
+import type { BackupReading } from "./backup-reading.ts";
 
 export interface BaseChoiceDeps {
   /** As it is. */

@@ -1,7 +1,8 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import type { TargetOutcome } from "../domain/target-outcome.ts";
 import type { Manifest } from "../domain/manifest.ts";
-import type { BackupEncryption, BackupReading } from "./backup-sealing.ts";
+import type { BackupReading } from "./backup-reading.ts";
+import type { BackupEncryption } from "./backup-sealing.ts";
 import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
 import type { Durability } from "../domain/durability.ts";
 import type { BringUpEvent } from "./bring-up.ts";

@@ -7,7 +7,7 @@ import type { ReadingVerdict } from "../domain/reading-recipe.ts";
 import type { Store } from "../ports/store.ts";
 import { committedIds } from "../repository/backup-folder.ts";
 import { readManifest } from "../repository/manifest-reader.ts";
-import type { BackupReading } from "./backup-sealing.ts";
+import type { BackupReading } from "./backup-reading.ts";
 
 interface SpentDeps {
   readonly store: Store;

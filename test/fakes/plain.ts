@@ -1,4 +1,4 @@
-import type { BackupReading } from "../../src/usecases/backup-sealing.ts";
+import type { BackupReading } from "../../src/usecases/backup-reading.ts";
 
 /** Nothing is encrypted, and no keys are given. */
 export const PLAIN: BackupReading = { keyless: true, of: (store) => store };

@@ -154,7 +154,7 @@ async function halfDone(target: string): Promise<string[]> {
     return (
       id !== undefined &&
       ids.includes(id) &&
-      /^(manifest\.json|index\.tar\.zst|data-\d{5}\.tar\.zst)$/.test(name)
+      /^(manifest\.json|key\.age|(index|data-\d{5})\.tar\.zst(\.age)?)$/.test(name)
     );
   };
   return (await filesBelow(target)).filter((file) => file !== "mqbackup-repository.json" && !whole(file));

@@ -1,3 +1,4 @@
+import type { Store } from "../../ports/store.ts";
 import { verify as verifyStored, type VerifyResult } from "../../usecases/verify.ts";
 import { verifyMetrics } from "../metrics.ts";
 import { openProgress } from "../open-progress.ts";
@@ -6,6 +7,7 @@ import { verifyLevel } from "../requests.ts";
 import { verifyStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
 import { showVerify } from "../verify-progress.ts";
+import { wireReading } from "../wiring/encryption.ts";
 import { wireRepository } from "../wiring/repository.ts";
 
 /** Every target is looked at: a copy nobody verified is no copy. */
@@ -13,7 +15,9 @@ export const verify: RunCommand = async (session) => {
   const { settings, output } = session;
   const { json, quiet } = output.options;
   const looked = [];
-  for (const target of settings.target) looked.push({ target, result: await verifyTarget(session, target) });
+  const read = await readingOf(session);
+  for (const target of settings.target)
+    looked.push({ target, result: await verifyTarget(session, target, read) });
   session.measured(verifyMetrics(looked.map(({ result }) => result)));
   const status = verifyStatus(looked.flatMap(({ result }) => result.findings));
   if (json) {
@@ -31,10 +35,20 @@ export const verify: RunCommand = async (session) => {
   return status;
 };
 
-async function verifyTarget(session: Session, target: string): Promise<VerifyResult> {
+type Read = (store: Store) => Store;
+
+/** Without keys encrypted files can be compared as they are stored. */
+async function readingOf(session: Session): Promise<Read> {
+  const reading = await wireReading(session);
+  const { kind } = verifyLevel(session.settings);
+  const asStored = reading.keyless && (kind === "quick" || kind === "checksums");
+  return (store) => (asStored ? store : reading.of(store));
+}
+
+async function verifyTarget(session: Session, target: string, read: Read): Promise<VerifyResult> {
   const { settings, output, signal, argument } = session;
   using progress = await openProgress(output, { unit: "bytes", parallel: 1 }, signal);
-  await using repository = await wireRepository(session, [target], () => undefined);
+  await using repository = await wireRepository(session, [target], () => undefined, read);
   const report = showVerify(progress);
   const deps = { store: repository.store, codec: repository.codec, random: Math.random, report };
   return await verifyStored(deps, { backup: argument, level: verifyLevel(settings) }, signal);

@@ -5,6 +5,7 @@ import type { Store } from "../../ports/store.ts";
 import type { CopyDeps, CopyEvent } from "../../usecases/copy-types.ts";
 import type { PruneDeps, PruneEvent } from "../../usecases/prune-removal.ts";
 import type { Session } from "../session.ts";
+import { wireReading } from "./encryption.ts";
 import { wireRun } from "./run.ts";
 import { wireCopies, wireStores, type OnFallback } from "./targets.ts";
 import { writtenStores } from "./written-stores.ts";
@@ -19,9 +20,11 @@ export async function wireRepository(
   session: Session,
   targets: readonly string[],
   onFallback: OnFallback,
+  read?: (store: Store) => Store,
 ): Promise<WiredRepository> {
+  const opened = read ?? (await openedBy(session));
   const [store, { threadedCodec }] = await Promise.all([
-    wireCopies(targets, onFallback),
+    wireCopies(targets, onFallback, opened),
     import("../../adapters/codec/threaded-codec.ts"),
   ]);
   const codec = threadedCodec({ level: session.settings.compressionLevel });
@@ -30,6 +33,11 @@ export async function wireRepository(
     codec,
     [Symbol.asyncDispose]: async () => codec[Symbol.asyncDispose](),
   };
+}
+
+async function openedBy(session: Session): Promise<(store: Store) => Store> {
+  const reading = await wireReading(session);
+  return (store) => reading.of(store);
 }
 
 /** The first target to read from, the others to write to. */

@@ -20,10 +20,15 @@ export async function wireStores(
   return [await open(first), ...(await Promise.all(others.map(open)))];
 }
 
-/** The same without what opens archives: for documents. */
-export async function wireCopies(targets: readonly string[], onFallback: OnFallback): Promise<Store> {
+/** The same without what opens archives: for documents. Each of the stores is read as `read` says. */
+export async function wireCopies(
+  targets: readonly string[],
+  onFallback: OnFallback,
+  read: (store: Store) => Store,
+): Promise<Store> {
   const { withCopies } = await import("../../adapters/store/with-copies.ts");
-  return withCopies(await wireStores(targets), onFallback);
+  const [first, ...others] = await wireStores(targets);
+  return withCopies([read(first), ...others.map(read)], onFallback);
 }
 
 /** By what the target's URL begins with; the clients of S3 and SFTP are loaded for those who use them. */

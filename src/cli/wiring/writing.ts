@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
-import type { Store } from "../../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../../usecases/compact-types.ts";
 import type { LeaseEvent } from "../../usecases/held-lease.ts";
 import type { Session } from "../session.ts";
 import { spoolPlace } from "../spool-place.ts";
 import { wireBroker, type Wired } from "./broker.ts";
+import { wireSealing } from "./encryption.ts";
 import { wireRun } from "./run.ts";
 import { wireStores } from "./targets.ts";
 import { writtenStores } from "./written-stores.ts";
@@ -50,13 +50,13 @@ async function wireWriting(session: Session, report: (event: LeaseEvent) => void
     wireRun(),
     wireStores(settings.target, settings.uploadRate),
   ]);
+  const sealing = await wireSealing(session);
   const written = await writtenStores(session, report);
   const { directory, ...options } = spoolPlace(settings);
   await sweepDeadSpools(directory, options);
   return {
     stores: [await written(first), ...(await Promise.all(others.map(written)))] as const,
-    reading: { keyless: true, of: (store: Store) => store },
-    encryption: null,
+    ...sealing,
     openSpool: () => localSpool(directory, options),
     codec: threadedCodec({ level: settings.compressionLevel }),
     newRepositoryId: () => randomUUID(),
