@@ -187,15 +187,31 @@ describe.skipIf(NO_SSHD !== null)(`connections${NO_SSHD === null ? "" : ` (${NO_
     const store = storeAt();
     await store.put("big", body(BIG));
     proxy.pause();
-    for (const options of callsWith) {
+    for (const call of callsWith) {
       const controller = new AbortController();
-      const working = options(store, controller.signal);
+      const working = call(store, controller.signal);
       setTimeout(() => controller.abort(reason), 50);
       await expect(working).rejects.toBe(reason);
     }
     proxy.resume();
     proxy.cut();
     await expectWhole(store, "big", BIG);
+  });
+
+  test("an interruption ends the wait before the next try", async () => {
+    const reason = new BackupError("INTERRUPTED", "interrupted by a test");
+    const store = storeAt(proxy.port, { waitMs: 60_000 });
+    await keysOf(store, "");
+    proxy.refuse();
+    proxy.cut();
+    for (const call of callsWith) {
+      const controller = new AbortController();
+      const working = call(store, controller.signal);
+      setTimeout(() => controller.abort(reason), 50);
+      await expect(working).rejects.toBe(reason);
+    }
+    proxy.accept();
+    expect(await keysOf(store, "")).toEqual([]);
   });
 
   test("what listens there is no SSH server, or nothing but a wire", async () => {
@@ -230,7 +246,7 @@ describe.skipIf(NO_SSHD !== null)(`connections${NO_SSHD === null ? "" : ` (${NO_
 });
 
 const callsWith: ((store: Store, signal: AbortSignal) => Promise<unknown>)[] = [
-  async (store, signal) => store.put("a", body("x"), { signal }),
+  async (store, signal) => store.put("a/b/c", body("x"), { signal }),
   async (store, signal) => store.get("big", { signal })[Symbol.asyncIterator]().next(),
   async (store, signal) => store.list("", { signal })[Symbol.asyncIterator]().next(),
   async (store, signal) => store.delete("big", { signal }),

@@ -49,7 +49,8 @@ export class SftpConnection {
         const hopeless = !this.#proven && !["lost", "ECONNRESET"].includes(error.how);
         if (hopeless || patience <= 0) throw error;
       }
-      await delay(wait * (0.5 + Math.random()), undefined, signal && { signal });
+      // Ended early, it has an error of its own for that.
+      await delay(wait * (0.5 + Math.random()), undefined, signal && { signal }).catch(() => undefined);
     }
   }
 

@@ -50,11 +50,12 @@ export async function pruneFolders(
   session: SftpSession,
   base: string,
   parts: readonly string[],
+  options?: CallOptions,
 ): Promise<void> {
   for (let depth = parts.length; depth > 0; depth -= 1) {
     const folder = join(base, ...parts.slice(0, depth));
     try {
-      await session.call((sftp, done) => sftp.rmdir(folder, done));
+      await session.call((sftp, done) => sftp.rmdir(folder, done), options);
     } catch {
       return;
     }

@@ -72,7 +72,7 @@ export class SftpUpload {
       isKept = error instanceof ConnectionLost;
       if (isKept) throw error;
       const reason = await reasonOf(session, base, error);
-      await pruneFolders(session, base, parts.slice(0, -1));
+      await pruneFolders(session, base, parts.slice(0, -1), { signal: AbortSignal.timeout(CLEANUP_MS) });
       throw reason;
     } finally {
       if (!isKept) await this.#forget(session);
