@@ -17,6 +17,7 @@ const REPOSITORY = [
   "verify",
   "compact",
   "copy",
+  "rekey",
   "prune",
   "mark",
   "unmark",
@@ -42,7 +43,7 @@ export const BACKUP_SETTINGS = {
     kind: "switch",
     help: "take away the lease of another run on the set, when it is certain that it is dead",
     group: "Target",
-    commands: [...WRITING, "copy", "prune"],
+    commands: [...WRITING, "copy", "rekey", "prune"],
   },
   durability: {
     kind: "text",

@@ -8,6 +8,8 @@ import type { Settings } from "./settings-schema.ts";
 /** Whether a text that looks right is right to its last letter. */
 type IsKey = (text: string) => boolean | Promise<boolean>;
 
+type Keeping = Pick<Session, "settings" | "keepSecret">;
+
 interface KeyFiles {
   readonly what: string;
   readonly flag: string;
@@ -55,22 +57,30 @@ export async function readRecipients(
 }
 
 /** Of the files. They are kept secret before anything can be wrong with them. Throws SETTING_INVALID, which shows none of them. */
-export async function readIdentities(
-  session: Pick<Session, "settings" | "keepSecret">,
-  isIdentity: IsKey,
-): Promise<readonly string[]> {
+export async function readIdentities(session: Keeping, isIdentity: IsKey): Promise<readonly string[]> {
   const found = await linesOf(session.settings.identityFile, IDENTITIES);
   for (const { text } of found) if (isSecretKey(text)) session.keepSecret(text);
   return checked(found, IDENTITIES, isIdentity);
 }
 
 /** null: none is given. Throws SETTING_INVALID. */
-export async function readPassphrase(
-  session: Pick<Session, "settings" | "keepSecret">,
-): Promise<string | null> {
+export async function readPassphrase(session: Keeping): Promise<string | null> {
   const { passphrase, passphraseFile } = session.settings;
-  if (passphraseFile === null) return passphrase;
-  const text = await readSecretFile(passphraseFile, "--passphrase-file", "passphrase");
+  return passphraseFile === null
+    ? passphrase
+    : readPassphraseFile(session, passphraseFile, "--passphrase-file");
+}
+
+/** Of `rekey`: the one that opens backups from now on. */
+export async function readNewPassphrase(session: Keeping): Promise<string | null> {
+  const { newPassphrase, newPassphraseFile } = session.settings;
+  return newPassphraseFile === null
+    ? newPassphrase
+    : readPassphraseFile(session, newPassphraseFile, "--new-passphrase-file");
+}
+
+async function readPassphraseFile(session: Keeping, file: string, flag: string): Promise<string> {
+  const text = await readSecretFile(file, flag, "passphrase");
   session.keepSecret(text);
   return text;
 }

@@ -1,7 +1,18 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
-const WRITING = ["full", "incremental", "compact"] as const;
-const READING = ["incremental", "restore", "drill", "show", "diff", "cat", "verify", "compact"] as const;
+const MAKING = ["full", "incremental", "compact"] as const;
+const WRITING = [...MAKING, "rekey"] as const;
+const READING = [
+  "incremental",
+  "restore",
+  "drill",
+  "show",
+  "diff",
+  "cat",
+  "verify",
+  "compact",
+  "rekey",
+] as const;
 const BOTH = ["full", ...READING] as const;
 
 /** For whom backups are encrypted, and what opens them. Left out by mistake, a backup would be readable: empty ones are refused. */
@@ -9,7 +20,7 @@ export const ENCRYPTION_SETTINGS = {
   recipient: {
     kind: "list",
     value: "age1...",
-    help: "encrypt new backups to this age recipient (X25519); repeatable: each of them can read",
+    help: "encrypt new backups, or with rekey the keys of old ones, to this age recipient (X25519); repeatable: each of them can read",
     refuseEmpty: true,
     group: "Encryption",
     commands: WRITING,
@@ -26,7 +37,7 @@ export const ENCRYPTION_SETTINGS = {
     kind: "switch",
     help: "with --set: leave names of queues and virtual hosts unreadable in what is stored",
     group: "Encryption",
-    commands: WRITING,
+    commands: MAKING,
   },
   identityFile: {
     kind: "list",
@@ -50,5 +61,21 @@ export const ENCRYPTION_SETTINGS = {
     refuseEmpty: true,
     group: "Encryption",
     commands: BOTH,
+  },
+  newPassphrase: {
+    kind: "text",
+    help: "passphrase that opens backups from now on, in place of recipients",
+    secret: true,
+    refuseEmpty: true,
+    group: "Encryption",
+    commands: ["rekey"],
+  },
+  newPassphraseFile: {
+    kind: "text",
+    value: "file",
+    help: "file with the passphrase that opens backups from now on, in place of recipients",
+    refuseEmpty: true,
+    group: "Encryption",
+    commands: ["rekey"],
   },
 } as const satisfies Readonly<Record<string, SettingEntry>>;

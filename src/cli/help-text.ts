@@ -13,6 +13,7 @@ export const SUMMARIES: Readonly<Record<CommandName, string>> = {
   verify: "check what is stored, as deep as is asked for; changes nothing",
   compact: "make a full backup of an incremental, without the broker, so that old ones can go",
   copy: "bring further targets up to the first: put what they lack, replace what is damaged there",
+  rekey: "encrypt the keys of backups for others than before; their volumes stay as they are",
   prune: "remove backups that no rule keeps and no other needs; only says what would go unless confirmed",
   mark: "protect a backup: prune never removes it",
   unmark: "take a backup's mark away again",
@@ -82,6 +83,10 @@ export const EXAMPLES: Readonly<Record<CommandName, string>> = {
     "mqbackup copy --target /var/backups/rabbitmq --target /mnt/elsewhere",
     "mqbackup copy latest --target /var/backups/rabbitmq --target /mnt/elsewhere --dry-run",
     "mqbackup copy --checksum --target /mnt/elsewhere --target /var/backups/rabbitmq",
+  ),
+  rekey: examples(
+    "mqbackup rekey --identity-file old.txt --recipient age1... --dry-run --target /var/backups/rabbitmq",
+    "mqbackup rekey --passphrase-file old --new-passphrase-file new --target /var/backups/rabbitmq",
   ),
   prune: examples(
     "mqbackup prune --keep-daily 14 --keep-monthly 12 --target /var/backups/rabbitmq",

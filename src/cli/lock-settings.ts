@@ -1,6 +1,6 @@
 import type { SettingEntry } from "./setting-entry.ts";
 
-const COMMANDS = ["full", "incremental", "compact", "copy"] as const;
+const COMMANDS = ["full", "incremental", "compact", "copy", "rekey"] as const;
 
 export const LOCK_SETTINGS = {
   lockDays: {

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<CommandName, () => Promise<RunCommand>>> = {
   cat: async () => (await import("./commands/cat.ts")).cat,
   verify: async () => (await import("./commands/verify.ts")).verify,
   copy: async () => (await import("./commands/copy.ts")).copy,
+  rekey: async () => (await import("./commands/rekey.ts")).rekey,
   prune: async () => (await import("./commands/prune.ts")).prune,
   mark: async () => (await import("./commands/mark.ts")).mark,
   unmark: async () => (await import("./commands/mark.ts")).unmark,

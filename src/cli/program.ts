@@ -12,7 +12,7 @@ export interface Invocation {
   readonly argument: string | null;
   /** The second backup of `diff`. */
   readonly otherArgument: string | null;
-  /** The backups of `copy`: none are all. */
+  /** The backups of `copy` and `rekey`: none are all. */
   readonly manyArguments: readonly string[];
   readonly flags: Readonly<Record<string, unknown>>;
 }
@@ -31,6 +31,7 @@ const ARGUMENTS: Partial<Readonly<Record<CommandName, readonly string[]>>> = {
   verify: ["[id]"],
   compact: ["<id>"],
   copy: ["[id...]"],
+  rekey: ["[id...]"],
   mark: ["<id>"],
   unmark: ["<id>"],
 };
@@ -39,6 +40,7 @@ const ARGUMENTS: Partial<Readonly<Record<CommandName, readonly string[]>>> = {
 const ARGUMENT_HELP: Readonly<Record<string, string>> = {
   "[id]": "a backup (default: all)",
   "[id...]": "backups, with those they need (default: all)",
+  "rekey [id...]": "backups (default: all)",
 };
 
 /** null: help or version was asked for, and printed. Throws USAGE. */
@@ -98,7 +100,8 @@ function commandOf(
     })
     .addHelpText("after", EXAMPLES[name]);
   for (const argument of expected) {
-    command.argument(argument, ARGUMENT_HELP[argument] ?? "an id, the beginning of one, or latest");
+    const help = ARGUMENT_HELP[`${name} ${argument}`] ?? ARGUMENT_HELP[argument];
+    command.argument(argument, help ?? "an id, the beginning of one, or latest");
   }
   for (const key of settingsOf(name)) {
     const option = optionOf(key);
@@ -147,6 +150,8 @@ function usageError(error: CommanderError, program: Command, argv: readonly stri
 
 function flagHint(flag: string, command: CommandName | undefined): string | null {
   if (flag === "--password") return "Passwords come by MQBACKUP_PASSWORD_FILE or MQBACKUP_PASSWORD.";
+  if (flag === "--new-passphrase")
+    return "Passphrases come by MQBACKUP_NEW_PASSPHRASE_FILE or MQBACKUP_NEW_PASSPHRASE.";
   if (flag === "--passphrase") return "Passphrases come by MQBACKUP_PASSPHRASE_FILE or MQBACKUP_PASSPHRASE.";
   const owners = COMMANDS.filter((name) => flagsOf(name).includes(flag));
   if (owners.length > 0) {

@@ -1,6 +1,7 @@
 import type { MessageFilter } from "../ports/message-filter.ts";
 import type { Durability } from "../domain/durability.ts";
 import type { BackupRequest, IncrementalRequest } from "../usecases/backup-types.ts";
+import type { RekeyRequest } from "../usecases/rekey-types.ts";
 import type { CopyRequest } from "../usecases/copy-types.ts";
 import type { DrillRequest } from "../usecases/drill-types.ts";
 import type { CompactRequest } from "../usecases/compact-types.ts";
@@ -115,6 +116,11 @@ export function rangeOf({ fromSeq, toSeq }: Settings): SequenceRange {
 export function copyRequest({ settings, manyArguments }: Session): CopyRequest {
   const { checksum, dryRun, breakLease } = settings;
   return { backups: manyArguments, checksum, dryRun, breakLease };
+}
+
+export function rekeyRequest({ settings, manyArguments }: Session): RekeyRequest {
+  const { dryRun, breakLease } = settings;
+  return { backups: manyArguments, dryRun, breakLease };
 }
 
 export function pruneRequest(settings: Settings): PruneRequest {

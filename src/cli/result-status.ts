@@ -7,6 +7,7 @@ import type { CompactResult } from "../usecases/compact-types.ts";
 import type { CopyResult } from "../usecases/copy-types.ts";
 import type { DrillResult } from "../usecases/drill-types.ts";
 import type { Listing } from "../usecases/list.ts";
+import type { RekeyResult } from "../usecases/rekey-types.ts";
 import type { RestoreResult } from "../usecases/restore-types.ts";
 import { hasAll } from "./render-targets.ts";
 import { DAMAGED, DONE, exitStatusOf, INTERRUPTED, PARTIAL, REFUSED } from "./exit-status.ts";
@@ -59,6 +60,16 @@ export function copyStatus({ destinations, unusable }: CopyResult): number {
   const damaged = left.some((reason) => reason.kind === "source" && reason.damaged);
   if (damaged || unusable.some(({ damage }) => damage.code === "MANIFEST_DAMAGED")) return DAMAGED;
   return left.length > 0 || unusable.length > 0 ? PARTIAL : DONE;
+}
+
+export function rekeyStatus({ targets }: RekeyResult): number {
+  const failures = targets.flatMap(({ failure }) => (failure === null ? [] : [failure]));
+  if (failures.some(isInterruption)) return INTERRUPTED;
+  const [failure] = failures;
+  if (failure !== undefined) return exitStatusOf(failure);
+  const damages = targets.flatMap(({ unusable }) => unusable.map(({ damage }) => damage.code));
+  if (damages.some((code) => code !== "FORMAT_NEWER")) return DAMAGED;
+  return damages.length > 0 ? PARTIAL : DONE;
 }
 
 export function listStatus({ damaged }: Listing): number {

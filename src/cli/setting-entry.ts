@@ -10,6 +10,7 @@ export const COMMANDS = [
   "verify",
   "compact",
   "copy",
+  "rekey",
   "prune",
   "mark",
   "unmark",

@@ -13,7 +13,7 @@ const OUTPUT_SETTINGS = {
     kind: "switch",
     help: "say what would be done, touch nothing",
     group: "Output",
-    commands: ["full", "incremental", "restore", "compact", "copy"],
+    commands: ["full", "incremental", "restore", "compact", "copy", "rekey"],
   },
   printSettings: {
     kind: "switch",

@@ -3,6 +3,7 @@ import { isSftpTarget, parseSftpLocation } from "../domain/sftp-location.ts";
 import { isEmptyPolicy } from "../domain/retention-policy.ts";
 import { BackupError } from "../domain/errors.ts";
 import { checkEncryption } from "./encryption-checks.ts";
+import { checkRekey } from "./rekey-checks.ts";
 import type { RawSettings } from "./raw-settings.ts";
 import { retentionPolicy } from "./requests.ts";
 import type { CommandName } from "./setting-entry.ts";
@@ -26,7 +27,8 @@ export function checkSettings(settings: Settings, raw: RawSettings, command: Com
     checkSpool(settings, raw);
     checkCopies(settings, raw);
   }
-  checkEncryption(settings, raw, command);
+  if (command === "rekey") checkRekey(raw);
+  else checkEncryption(settings, raw, command);
   if (command === "verify") checkLevel(settings, raw);
   if (command === "drill") checkDrill(settings);
   if (command === "prune" && isEmptyPolicy(retentionPolicy(settings))) {
@@ -68,7 +70,7 @@ function checkTargets(target: readonly string[], command: CommandName): void {
     );
   }
   if (
-    ["full", "incremental", "compact", "copy", "prune", "mark", "unmark"].includes(command) &&
+    ["full", "incremental", "compact", "copy", "rekey", "prune", "mark", "unmark"].includes(command) &&
     twice !== undefined
   )
     throw invalid(`target ${twice} is given twice`, "Name each target once.");

@@ -104,6 +104,8 @@ const SHAPE = {
   identityFile: z.array(text).default([]),
   passphrase: optionalText,
   passphraseFile: optionalText,
+  newPassphrase: optionalText,
+  newPassphraseFile: optionalText,
   id: optionalText,
   map: z.array(z.string().transform(checked(parseQueueMapping))).default([]),
   toVhost: optionalText,

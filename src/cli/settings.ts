@@ -69,6 +69,7 @@ function secretsIn(raw: RawSettings): readonly string[] {
   return [
     ...of("password"),
     ...of("passphrase"),
+    ...of("newPassphrase"),
     ...misplaced,
     ...urls.flatMap(secretsOf),
     ...of("pingUrl").flatMap(pathOf),

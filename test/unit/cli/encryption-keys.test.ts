@@ -6,6 +6,7 @@ import type { Session } from "../../../src/cli/session.ts";
 import type { CommandName } from "../../../src/cli/setting-entry.ts";
 import { resolveSettings } from "../../../src/cli/settings.ts";
 import { wireKeyMaker, wireKeyring } from "../../../src/cli/wiring/encryption.ts";
+import { wireRekey } from "../../../src/cli/wiring/rekey.ts";
 import { tempDirectory, type TempDirectory } from "../../lab/temp.ts";
 
 const [one, two] = await Promise.all([generateX25519Identity(), generateX25519Identity()]);
@@ -236,11 +237,41 @@ describe("refused, with the place and without the secret:", () => {
       { env: { MQBACKUP_PASSPHRASE: "x" }, flags: { recipient: [oneRecipient ?? ""] } },
       "--recipient and MQBACKUP_PASSPHRASE contradict each other",
     ],
+    [
+      "a rekey for nobody",
+      { command: "rekey", env: { MQBACKUP_PASSPHRASE: "x" } },
+      "who may read the backups from now on is not said",
+    ],
+    [
+      "a rekey for recipients and a passphrase",
+      { command: "rekey", env: { MQBACKUP_NEW_PASSPHRASE: "x" }, flags: { recipient: [oneRecipient ?? ""] } },
+      "--recipient and MQBACKUP_NEW_PASSPHRASE contradict each other",
+    ],
+    [
+      "two new passphrases",
+      { command: "rekey", env: { MQBACKUP_NEW_PASSPHRASE: "x" }, flags: { newPassphraseFile: "passphrase" } },
+      "the new passphrase is given twice, by MQBACKUP_NEW_PASSPHRASE and by --new-passphrase-file",
+    ],
   ])("%s", async (_what, given, message) => {
     const failed = await failure(given);
     expect(failed.message).toBe(message);
     expect(failed.text).not.toMatch(/AGE-SECRET-KEY-1[A-Z0-9]{10}/);
   });
+});
+
+test("a rekey opens with the passphrase of before, and with the new one what a broken-off run has left", async () => {
+  const env = { MQBACKUP_PASSPHRASE: "five horses" };
+  const flags = { newPassphraseFile: "passphrase" };
+  const { session, secrets } = await sessionOf({ command: "rekey", env, flags });
+  const { keys, keyring } = await wireRekey(session, () => undefined);
+  expect(secrets).toEqual(expect.arrayContaining(["five horses", "five horses on a roof"]));
+  const { key, keyFile } = await keys.create();
+  expect((await keyring.open(keyFile, "key.age")).secret).toEqual(key.secret);
+  const { ageKeyMaker } = await import("../../../src/adapters/encryption/key-maker.ts");
+  const old = await ageKeyMaker({ passphrase: "five horses", workFactor: 8 }).create();
+  expect((await keyring.open(old.keyFile, "key.age")).secret).toEqual(old.key.secret);
+  const other = await ageKeyMaker({ passphrase: "none of them", workFactor: 8 }).create();
+  await expect(keyring.open(other.keyFile, "key.age")).rejects.toMatchObject({ code: "KEY_WRONG" });
 });
 
 test("who only reads may have a passphrase beside recipients for backups to come", async () => {

@@ -60,6 +60,7 @@ describe("parseCommandLine", () => {
     });
     expect(parse("verify").invocation).toMatchObject({ command: "verify", argument: null });
     expect(parse("copy", "2026", "latest").invocation).toMatchObject({ manyArguments: ["2026", "latest"] });
+    expect(parse("rekey", "2026").invocation).toMatchObject({ argument: null, manyArguments: ["2026"] });
     expect(parse("copy").invocation).toMatchObject({ argument: null, manyArguments: [] });
   });
 

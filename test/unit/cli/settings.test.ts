@@ -106,7 +106,14 @@ describe("resolveSettings", () => {
     const others = SETTING_KEYS.filter((key) => !protecting.includes(key));
     const env = Object.fromEntries(others.map((key) => [variableOf(key), ""]));
     expect((await resolve({ env })).settings.parallel).toBe(4);
-    expect(protecting).toEqual(["recipient", "recipientsFile", "passphrase", "passphraseFile"]);
+    expect(protecting).toEqual([
+      "recipient",
+      "recipientsFile",
+      "passphrase",
+      "passphraseFile",
+      "newPassphrase",
+      "newPassphraseFile",
+    ]);
     for (const key of protecting) {
       expect(await rejection({ env: { [variableOf(key)]: "" } })).toMatchObject({ code: "SETTING_INVALID" });
     }
