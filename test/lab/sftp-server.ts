@@ -6,7 +6,6 @@ import { userInfo } from "node:os";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.ts";
 import { tempDirectory } from "./temp.ts";
-import { until } from "./until.ts";
 
 const run = promisify(execFile);
 
@@ -111,31 +110,31 @@ async function startSshd(config: string): Promise<Sshd> {
   return child;
 }
 
-/** Whoever was forked for a connection, and then the listener: each is waited for by the one that made it. */
+/** The listener takes no more connections; whoever it has forked for one ends, and then it does. */
 async function stop(child: Sshd): Promise<void> {
   if (child.exitCode !== null || child.pid === undefined) return;
   const ended = once(child, "exit");
-  const [listener = child.pid] = await childrenOf(child.pid);
-  await until("connections to end", async () => {
-    for (const pid of await childrenOf(listener)) await killLast(pid);
-    return (await childrenOf(listener)).length === 0;
-  });
+  const [listener] = await childrenOf(child.pid);
+  if (listener !== undefined) {
+    signal(listener, "SIGSTOP");
+    for (const pid of (await descendantsOf(listener)).toReversed()) signal(pid, "SIGKILL");
+  }
   child.stdin?.end();
   await ended;
 }
 
-/** The last in a line of children: the one before it sees that, and ends too. */
-async function killLast(pid: number): Promise<void> {
-  const [child] = await childrenOf(pid);
-  if (child !== undefined) {
-    await killLast(child);
-    return;
-  }
+/** Nobody may be there any more. */
+function signal(pid: number, name: NodeJS.Signals): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, name);
   } catch {
     // It has ended by itself.
   }
+}
+
+async function descendantsOf(pid: number): Promise<readonly number[]> {
+  const children = await childrenOf(pid);
+  return [...children, ...(await Promise.all(children.map(descendantsOf))).flat()];
 }
 
 async function childrenOf(pid: number): Promise<readonly number[]> {
