@@ -101,8 +101,8 @@ const WRONG: readonly Wrong[] = [
   },
   {
     what: "an unknown kind of target",
-    args: ["full", "--target", "sftp://backup@host/p"],
-    error: /sftp:/,
+    args: ["full", "--target", "ftp://backup@host/p"],
+    error: /ftp:/,
     hint: /directory/,
   },
   { what: "a number that is none", args: full("--parallel", "many"), error: /--parallel: .*many/, hint: /./ },
