@@ -1,17 +1,26 @@
 import type { BackupEvent } from "../usecases/backup-types.ts";
 import { visible } from "./terminal-text.ts";
-import { formatBytes } from "./units.ts";
+import { formatBytes, formatCounted } from "./units.ts";
 
 /** What every command that makes a backup tells of it. */
 export type ArchiveEvent = Extract<BackupEvent, { kind: ArchiveKind }>;
 
 type ArchiveKind =
-  "begun" | "volume-shipped" | "spool-full" | "target-given-up" | "committed" | "copy-begun" | "copy-ended";
+  | "begun"
+  | "resumed"
+  | "volume-shipped"
+  | "spool-full"
+  | "target-given-up"
+  | "committed"
+  | "copy-begun"
+  | "copy-ended";
 
 export function archiveText(event: ArchiveEvent): string {
   switch (event.kind) {
     case "begun":
       return `backup ${event.id} begun`;
+    case "resumed":
+      return `goes on with backup ${event.id}, of which ${formatCounted(event.volumes, "volume")}, ${formatBytes(event.bytes)}, ${event.volumes === 1 ? "is" : "are"} there`;
     case "volume-shipped":
       return `${event.name} shipped, ${formatBytes(event.bytes)}`;
     case "spool-full":
@@ -31,6 +40,8 @@ export function archiveJson(event: ArchiveEvent): Readonly<Record<string, unknow
   switch (event.kind) {
     case "begun":
       return { event: event.kind, id: event.id };
+    case "resumed":
+      return { event: event.kind, id: event.id, volumes: event.volumes, bytes: event.bytes };
     case "volume-shipped":
       return { event: event.kind, volume: event.name, bytes: event.bytes };
     case "spool-full":

@@ -38,6 +38,7 @@ export function showBackup(progress: Progress, output: Output): (event: BackupEv
           `backup ${event.id}, which an earlier run did not get to commit to ${visible(event.location)}, is finished there`,
         );
         break;
+      case "resumed":
       case "target-given-up":
         progress.line(archiveText(event));
         break;
@@ -102,6 +103,7 @@ function eventJson(event: BackupEvent): Readonly<Record<string, unknown>> {
       return { event: name, ...addressOf(event.entry), outcome, messages, bodyBytes, holdMs, skipped, gaps };
     }
     case "begun":
+    case "resumed":
     case "volume-shipped":
     case "spool-full":
     case "target-given-up":

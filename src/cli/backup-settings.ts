@@ -99,6 +99,13 @@ export const BACKUP_SETTINGS = {
     group: "Target",
     commands: WRITING,
   },
+  stateDir: {
+    kind: "text",
+    value: "directory",
+    help: "where it is noted how far a full or a restore came (default: ~/.local/state/mqbackup)",
+    group: "Backup",
+    commands: ["full", "incremental", "restore"],
+  },
   base: {
     kind: "text",
     value: "id",

@@ -19,6 +19,7 @@ export function backupLines(result: BackupResult, paint: Paint): readonly string
   ]);
   const remarks = [
     ...targetLines(result.targets, paint),
+    ...resumedLines(result),
     ...warningLines(result.warnings, paint),
     ...removalLines(result, paint),
   ];
@@ -41,6 +42,15 @@ export function backupComplaints(result: BackupResult, paint: Paint): readonly s
     ...remarks,
     ...targetComplaints(result.targets, paint),
     ...removalLines({ ...result, removals: result.removals.filter(({ failure }) => failure) }, paint),
+  ];
+}
+
+function resumedLines({ resumed }: BackupResult): readonly string[] {
+  if (resumed === null) return [];
+  const { volumes, bytes, segments, unusedBytes } = resumed;
+  const unused = unusedBytes === 0 ? "" : `, ${formatBytes(unusedBytes)} of them of no use any more`;
+  return [
+    `of an interrupted full it took over ${formatCounted(volumes, "volume")}, ${formatBytes(bytes)}, with ${formatCounted(segments, "segment")}${unused}`,
   ];
 }
 
@@ -155,6 +165,7 @@ export function backupJson(result: BackupResult, status: number): unknown {
     base: result.base,
     targets: result.targets.map(targetJson),
     backups: result.manifests.map(withoutTables),
+    resumed: result.resumed,
     warnings: result.warnings,
     removals: result.removals.map(({ queue, failure }) => ({
       vhost: queue.vhost,

@@ -92,13 +92,6 @@ export const RESTORE_SETTINGS = {
     group: "Restore",
     commands: ["restore"],
   },
-  stateDir: {
-    kind: "text",
-    value: "directory",
-    help: "where it is noted how far a restore came (default: ~/.local/state/mqbackup)",
-    group: "Restore",
-    commands: ["restore"],
-  },
   where: {
     kind: "text",
     value: "condition",

@@ -58,8 +58,8 @@ export async function putCopiedManifest(
   return true;
 }
 
-/** null: it does not say, or is gone. */
-async function begunAtOf(store: Store, key: string, options: Abortable): Promise<string | null> {
+/** What `begun.json` says; null: it does not say, or is gone. */
+export async function begunAtOf(store: Store, key: string, options: Abortable): Promise<string | null> {
   const bytes = await readObjectOrNull(store, key, options);
   if (bytes === null) return null;
   try {

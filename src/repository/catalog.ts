@@ -151,6 +151,11 @@ export class Catalog {
     return false;
   }
 
+  /** Goes on with what another run has begun under this id; it is for the caller to know that nobody else does. */
+  adopt(id: BackupId): void {
+    this.#own.add(id);
+  }
+
   /**
    * Makes the backup exist. Everything the manifest names must be durable at the store already. The manifest is read back: messages
    * may be removed because it is there. When it rejects, call `abandon`: the store may have taken it and failed to say so.

@@ -45,7 +45,7 @@ export function segmentIdentity(fingerprints: Uint8Array, offsets: Uint8Array): 
 export class ShippedSegments {
   readonly #volumes: readonly ShippedVolume[];
   readonly #byPlace = new Map<string, { readonly volume: number; readonly segment: VolumeSegment }>();
-  readonly #taken = new Map<number, number>();
+  readonly #taken = new Map<number, { segments: number; bytes: number }>();
 
   /** `volumes`: by ascending number. Of two segments for one place the later counts: by name it hides the other when all are unpacked. */
   constructor(volumes: readonly ShippedVolume[]) {
@@ -67,8 +67,9 @@ export class ShippedSegments {
     return found;
   }
 
-  take({ volume }: { readonly volume: number }): void {
-    this.#taken.set(volume, (this.#taken.get(volume) ?? 0) + 1);
+  take({ volume, segment }: { readonly volume: number; readonly segment: VolumeSegment }): void {
+    const taken = this.#taken.get(volume) ?? { segments: 0, bytes: 0 };
+    this.#taken.set(volume, { segments: taken.segments + 1, bytes: taken.bytes + segment.length });
   }
 
   /** Volumes something was taken from. */
@@ -78,7 +79,14 @@ export class ShippedSegments {
 
   /** Segments taken. */
   get count(): number {
-    return [...this.#taken.values()].reduce((sum, taken) => sum + taken, 0);
+    return [...this.#taken.values()].reduce((sum, { segments }) => sum + segments, 0);
+  }
+
+  /** Bytes of segments in the volumes used that were not taken. */
+  get unusedBytes(): number {
+    const held = this.used().flatMap(({ segments }) => segments.map(({ length }) => length));
+    const all = held.reduce((sum, bytes) => sum + bytes, 0);
+    return [...this.#taken.values()].reduce((sum, { bytes }) => sum - bytes, all);
   }
 }
 

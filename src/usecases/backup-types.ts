@@ -15,6 +15,7 @@ import type { BackupEncryption } from "./backup-sealing.ts";
 import type { LeaseEvent } from "./held-lease.ts";
 import type { BringUpEvent } from "./bring-up.ts";
 import type { EarlierFinishedEvent } from "./finish-earlier.ts";
+import type { Resumed, ResumedEvent } from "./full-resume.ts";
 import type { ShippingEvent } from "./new-archive.ts";
 import type { GivenUpEvent } from "./roster.ts";
 import type { SurveyRequest } from "./survey.ts";
@@ -29,6 +30,8 @@ export interface BackupDeps {
   /** null: backups are not encrypted. */
   readonly encryption: BackupEncryption | null;
   openSpool(): Spool;
+  /** Where it is noted how far a full came; null: nowhere. */
+  readonly journals: Store | null;
   readonly codec: SegmentCodec;
   /** Of the repository, where there is none yet. */
   newRepositoryId(): string;
@@ -90,6 +93,8 @@ export interface BackupResult {
   readonly removals: readonly Removal[];
   /** One for each target; none after a dry run. */
   readonly targets: readonly TargetOutcome[];
+  /** What of an interrupted full was gone on with; null: nothing. */
+  readonly resumed: Resumed | null;
   /** Some wanted messages are not in it, and nobody accepted that. */
   readonly partial: boolean;
   /** Why it broke off after a commit, which stands: a later round of a drain failed, or it was interrupted while targets were brought up. */
@@ -114,6 +119,7 @@ export type BackupEvent =
       readonly bodyBytes: number;
     }
   | { readonly kind: "queue-finished"; readonly entry: QueueEntry }
+  | ResumedEvent
   | ShippingEvent
   | GivenUpEvent
   | EarlierFinishedEvent

@@ -92,6 +92,7 @@ async function planOnly(
     warnings,
     targets: [],
     removals: [],
+    resumed: null,
     partial,
     failure: null,
   };
@@ -116,6 +117,7 @@ async function takeAll(run: Run, set: string, surveyed: Survey, held: Held): Pro
     warnings: [...new Set(warnings)],
     targets: roster.outcomes(),
     removals: rounds.flatMap((round) => round.removals),
+    resumed: rounds[0]?.resumed ?? null,
     partial: rounds.some(isPartial),
     failure,
   };

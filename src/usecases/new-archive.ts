@@ -8,6 +8,7 @@ import { bytesBody } from "../repository/objects.ts";
 import type { SealedManifest } from "../repository/manifest-seal.ts";
 import { plainFile, storedFile } from "../repository/volume.ts";
 import type { BackupSealing } from "./backup-sealing.ts";
+import type { FullResume } from "./full-resume.ts";
 import { SpoolRoom } from "./spool-room.ts";
 import type { Targets } from "./targets.ts";
 
@@ -34,6 +35,8 @@ export interface NewArchiveOptions {
   /** null: it is not encrypted. */
   readonly sealing: BackupSealing | null;
   readonly signal: AbortSignal;
+  /** Of a full; others are not gone on with. */
+  readonly resume?: FullResume;
 }
 
 /** What a backup consists of, before it was encrypted. */
@@ -52,14 +55,17 @@ export class NewArchive implements AsyncDisposable {
   readonly #sealing: BackupSealing | null;
   /** Volumes, then the index. */
   readonly #stored: VolumeEntry[] = [];
+  readonly #resume: FullResume | undefined;
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
 
   constructor(deps: NewArchiveDeps, options: NewArchiveOptions) {
     const { targets, volumeBytes, spoolMaxBytes, sealing } = options;
     const { codec } = deps;
+    const { resume } = options;
     const modifiedAt = Math.floor(options.modifiedAt.getTime() / 1000);
     this.#targets = targets;
+    this.#resume = resume;
     this.#signal = AbortSignal.any([options.signal, this.#closing.signal]);
     this.#spool = deps.openSpool();
     this.#sealing = sealing;
@@ -79,10 +85,13 @@ export class NewArchive implements AsyncDisposable {
       volumeBytes,
       modifiedAt,
       roomForVolume: async () => room.forNext(),
-      onVolume: async (file) => {
+      ...resume?.archiveOptions,
+      onVolume: async (file, segments) => {
         this.#stored.push(storedFile(file));
         await room.holding(file.bytes, async () => {
+          await resume?.putting(file, segments);
           await targets.put(file.name, file.body, this.#signal);
+          resume?.put(file);
           await file.release();
           deps.report({ kind: "volume-shipped", name: file.name, bytes: file.bytes });
         });
@@ -105,8 +114,9 @@ export class NewArchive implements AsyncDisposable {
     return this.#sealing?.seal(manifest, this.#stored) ?? { sealed: manifest, opened: manifest };
   }
 
-  /** Resolves when every target has all of it. */
+  /** Resolves when every target has all of it. The volumes are those written now. */
   async finish(): Promise<NewFiles> {
+    this.#resume?.ending();
     const volumes = await this.archive.finish();
     const file = await this.index.finish();
     this.#stored.push(storedFile(file));

@@ -13,6 +13,7 @@ import type { BaseBackup } from "./base-backup.ts";
 import type { CaptureContext } from "./capture-context.ts";
 import { capture, type Captured } from "./capture.ts";
 import { millisecondsBetween } from "../domain/time.ts";
+import { FullResume, type Resumed } from "./full-resume.ts";
 import { refuseEmpty } from "./nothing-read.ts";
 import { NewArchive } from "./new-archive.ts";
 import { paceOf } from "./pace.ts";
@@ -27,6 +28,8 @@ export interface Taken {
   readonly removals: readonly Removal[];
   /** Drain: ready messages left behind the cut of a queue, by ordinal. */
   readonly leftOver: ReadonlyMap<number, number>;
+  /** null: nothing of an interrupted run was gone on with. */
+  readonly resumed: Resumed | null;
 }
 
 export interface TakeRequest extends BackupRequest {
@@ -40,7 +43,7 @@ export type AtMost = (queue: QueueAddress) => number;
 
 /**
  * One committed backup of the queues surveyed: read, ship, commit; with drain, remove. `atMost` null: all that is ready.
- * Whatever fails before the commit leaves queues as they were and nothing at the targets.
+ * Whatever fails before the commit leaves queues as they were and nothing at the targets, or what the next full can go on with.
  * Throws the reason when no queue at all could be read, LEASE_HELD, and TARGET_*.
  */
 export async function take(
@@ -61,7 +64,11 @@ export async function take(
     abort: (error) => failing.abort(error),
   };
   const { over } = request;
-  await using targets = await Targets.claim(deps, roster, claimOf(over, startedAt), signal);
+  const { set, drain } = request;
+  const resumable = over === null && !drain && deps.encryption === null;
+  await using resume = new FullResume(deps, { set, resumable }, held);
+  await using targets = await Targets.claim(deps, roster, claimOf(over, startedAt), signal, resume);
+  const begunAt = resume.begin(targets.id, startedAt);
   deps.report({ kind: "begun", id: targets.id });
   const sealing = await BackupSealing.begin(deps.encryption, { signal });
   const { volumeBytes, spoolMaxBytes } = request;
@@ -69,22 +76,25 @@ export async function take(
     targets,
     volumeBytes,
     spoolMaxBytes,
-    modifiedAt: startedAt,
+    modifiedAt: begunAt,
     sealing,
     signal: run.signal,
+    resume,
   });
   const { archive, index } = made;
   const captured: Captured[] = [];
   try {
     const stored = [];
     for (const each of definitions) stored.push(await archive.addDefinitions(each));
-    await captureAll(deps, request, surveyed, { archive, index, atMost, run }, captured);
+    await captureAll(deps, request, surveyed, { archive, index, atMost, run, resume }, captured);
     signal.throwIfAborted();
     const entries = captured.map(({ entry }) => entry);
     refuseEmpty(entries);
     const readEndAt = deps.now();
     const needs = await over?.references(entries, { signal: run.signal });
-    const files = await made.finish();
+    const { index: indexFile, volumes } = await made.finish();
+    const contents = resume.complete({ queues: entries, definitions: stored, volumes });
+    const files = [...contents.volumes, indexFile];
     const finishedAt = deps.now();
     const manifest: Manifest = {
       format: FORMAT,
@@ -93,23 +103,23 @@ export async function take(
       kind: over ? "incremental" : "full",
       base: over?.id ?? null,
       set: request.set,
-      startedAt: startedAt.toISOString(),
+      startedAt: begunAt.toISOString(),
       finishedAt: finishedAt.toISOString(),
       drain: request.drain,
       broker: { ...surveyed.broker, url: request.url, management: surveyed.management },
-      queues: entries,
-      definitions: stored,
-      ...files,
+      ...contents,
+      index: indexFile,
       ...(needs === undefined ? {} : { needs }),
       measures: {
         ...sums(captured),
-        storedBytes: made.storedBytes,
+        storedBytes: made.storedBytes + (resume.outcome?.bytes ?? 0),
         targetBytes: await targets.totalBytes(run.signal),
         readMs: millisecondsBetween(startedAt, readEndAt),
         shipMs: millisecondsBetween(readEndAt, finishedAt),
         totalMs: millisecondsBetween(startedAt, finishedAt),
       },
     };
+    await resume.clear(targets, files);
     await targets.requireWhole(run.signal);
     await targets.requireHolders(manifest, run.signal);
     await held.assertHeld();
@@ -117,10 +127,13 @@ export async function take(
     await targets.commit(sealed, (location) => deps.report({ kind: "committed", id: targets.id, location }));
     return {
       manifest: opened,
-      warnings: [...unprotected(captured), ...waited(made)],
+      warnings: [...unprotected(captured), ...waited(made), ...resume.warnings],
+      resumed: resume.outcome,
       removals: request.drain ? await removeAll(deps, captured, tooFew(targets, roster)) : [],
       leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
     };
+  } catch (error) {
+    throw await resume.brokenOff(error, targets);
   } finally {
     for (const { cursor } of captured) await cursor?.[Symbol.asyncDispose]();
   }
@@ -131,6 +144,7 @@ interface Run {
   readonly index: IndexWriter;
   readonly atMost: AtMost | null;
   readonly run: Stop;
+  readonly resume: FullResume;
 }
 
 /** Ends the reading of all queues: the caller's signal, or a failure of our own. */
@@ -144,7 +158,7 @@ async function captureAll(
   deps: BackupDeps,
   request: TakeRequest,
   { verdicts }: Survey,
-  { archive, index, atMost, run }: Run,
+  { archive, index, atMost, run, resume }: Run,
   captured: Captured[],
 ): Promise<void> {
   const reading = new Set<QueueCursor>();
@@ -168,7 +182,8 @@ async function captureAll(
   const watching = deps.directory
     ? watchAlarms(deps.directory, reading, (gap) => (stopped = gap), deps, watch.signal)
     : Promise.resolve();
-  const waiting = verdicts.map((verdict, i) => ({ verdict, ordinal: i + 1 }));
+  const ordinals = resume.ordinals(verdicts.map(({ queue }) => queue));
+  const waiting = verdicts.map((verdict, i) => ({ verdict, ordinal: ordinals[i] ?? 0 }));
   const worker = async (): Promise<void> => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
       captured.push(await capture(next.verdict, next.ordinal, context));

@@ -1,8 +1,10 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
+import type { VolumeEntry } from "../domain/manifest.ts";
 import type { ObjectBody, Store } from "../ports/store.ts";
 import { backupKey, committedIds } from "../repository/backup-folder.ts";
 import type { Catalog } from "../repository/catalog.ts";
+import { ifAllowed } from "../repository/removal.ts";
 import { requireFiles } from "../repository/stored-check.ts";
 import { Lane } from "./lane.ts";
 import type { Roster } from "./roster.ts";
@@ -49,6 +51,16 @@ export class Target {
         }
       }),
     );
+  }
+
+  /** Files an earlier run has put. */
+  hasAlready(files: readonly VolumeEntry[]): void {
+    for (const { name, bytes } of files) this.#sizes.set(name, bytes);
+  }
+
+  async remove(names: readonly string[]): Promise<void> {
+    if (!this.counts) return;
+    for (const name of names) await ifAllowed(async () => this.store.delete(backupKey(this.#id, name)));
   }
 
   /** Every file that was put is listed there with its size; or the target was given up. */

@@ -1,6 +1,6 @@
 import type { BackupId } from "../domain/backup-id.ts";
 import { BackupError } from "../domain/errors.ts";
-import type { Manifest } from "../domain/manifest.ts";
+import type { Manifest, VolumeEntry } from "../domain/manifest.ts";
 import type { ObjectBody } from "../ports/store.ts";
 import { createCatalog, type Catalog, type ClaimRequest } from "../repository/catalog.ts";
 import type { Roster } from "./roster.ts";
@@ -8,6 +8,14 @@ import { Target } from "./target.ts";
 
 /** Ids tried until one is free at every target. */
 const CLAIM_TRIES = 10;
+
+/** What an interrupted run has left at the targets. */
+export interface Leftovers {
+  /** The backup to go on with, which `catalogs` have adopted; null: a new one is begun. */
+  settle(catalogs: readonly Catalog[], signal: AbortSignal): Promise<BackupId | null>;
+}
+
+const NOTHING_LEFT: Leftovers = { settle: async () => Promise.resolve(null) };
 
 export interface TargetsDeps {
   newRepositoryId(): string;
@@ -25,6 +33,8 @@ export class Targets implements AsyncDisposable {
   readonly #targets: readonly Target[];
   readonly #committed = new Set<Target>();
   readonly #failing = new AbortController();
+  #leaves = false;
+  #isCommitting = false;
 
   private constructor(id: BackupId, roster: Roster, targets: readonly Target[]) {
     this.id = id;
@@ -32,12 +42,16 @@ export class Targets implements AsyncDisposable {
     this.#targets = targets;
   }
 
-  /** Opens or makes the repositories and takes one id at all of them. Throws LEASE_HELD, and as `Roster.giveUp`. */
+  /**
+   * Opens or makes the repositories and takes one id at all of them, or that of a backup `leftovers` says to go on with. Throws
+   * LEASE_HELD, and as `Roster.giveUp`.
+   */
   static async claim(
     deps: TargetsDeps,
     roster: Roster,
     request: ClaimRequest,
     signal: AbortSignal,
+    leftovers: Leftovers = NOTHING_LEFT,
   ): Promise<Targets> {
     const catalogs: Catalog[] = [];
     for (const store of roster.standing) {
@@ -49,16 +63,18 @@ export class Targets implements AsyncDisposable {
         roster.giveUp(store, error);
       }
     }
-    for (let attempt = 0; attempt < CLAIM_TRIES; attempt += 1) {
-      const claim = await claimOnce(roster, catalogs, request, signal);
-      if (claim === null) continue;
-      const { id, taken } = claim;
-      const now = (): Date => deps.now();
-      return new Targets(
+    const now = (): Date => deps.now();
+    const made = (id: BackupId, taken: readonly Catalog[]): Targets =>
+      new Targets(
         id,
         roster,
         taken.map((catalog) => new Target(catalog, { id, roster, now })),
       );
+    const begun = await leftovers.settle(catalogs, signal);
+    if (begun !== null) return made(begun, catalogs);
+    for (let attempt = 0; attempt < CLAIM_TRIES; attempt += 1) {
+      const claim = await claimOnce(roster, catalogs, request, signal);
+      if (claim !== null) return made(claim.id, claim.taken);
     }
     throw new BackupError("LEASE_HELD", "no id is free at every target for a backup begun now", {
       hint: "Another run writes to these targets; try again in a moment.",
@@ -69,6 +85,21 @@ export class Targets implements AsyncDisposable {
   async put(name: string, body: ObjectBody, signal: AbortSignal): Promise<void> {
     const during = AbortSignal.any([signal, this.#failing.signal]);
     await this.#each(async (target) => target.put(name, body, during));
+  }
+
+  /** Files that are there since before; `requireWhole` looks for them too. */
+  haveAlready(files: readonly VolumeEntry[]): void {
+    for (const target of this.#targets) target.hasAlready(files);
+  }
+
+  /** Files of this backup that no manifest will name. What cannot be removed is noted by `verify`. */
+  async remove(names: readonly string[]): Promise<void> {
+    await Promise.all(this.#targets.map(async (target) => target.remove(names).catch(() => undefined)));
+  }
+
+  /** What was put stays when this is disposed of. */
+  leave(): void {
+    this.#leaves = true;
   }
 
   /** Asks every target whether it has what was put, as far as a listing tells. Throws as `Roster.giveUp`. */
@@ -88,6 +119,7 @@ export class Targets implements AsyncDisposable {
 
   /** After the first target has it the backup exists, whatever becomes of the others: where it fails then it is left unfinished. */
   async commit(manifest: Manifest, onCommitted: (location: string) => void): Promise<void> {
+    this.#isCommitting = true;
     for (const target of this.#targets.filter(({ counts }) => counts)) {
       const { catalog, store } = target;
       try {
@@ -102,6 +134,11 @@ export class Targets implements AsyncDisposable {
     }
   }
 
+  /** Whatever failed since, a target may have the manifest. */
+  get isCommitting(): boolean {
+    return this.#isCommitting;
+  }
+
   /** Targets that have it. */
   get copies(): number {
     return this.#committed.size;
@@ -113,6 +150,7 @@ export class Targets implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#leaves) return;
     const left = this.#targets.filter(
       (target) => !this.#committed.has(target) && !this.#roster.isUnfinished(target.store),
     );

@@ -95,10 +95,10 @@ export async function newScene(broker: Broker): Promise<Scene> {
   return scene;
 }
 
-/** A restore that failed may be resumed. */
-const JOURNAL = /^\.local\/state\/mqbackup\/restores\/[^/]+\/[0-9a-f]+\.json$/;
+/** A restore that failed may be resumed, and a full. */
+const JOURNAL = /^\.local\/state\/mqbackup\/(restores\/[^/]+\/[0-9a-f]+|fulls\/[0-9a-f]+\/.+)\.json$/;
 
-/** No stack trace, no secret, and nothing left in the directories of its own but how far a failed restore came. */
+/** No stack trace, no secret, and nothing left in the directories of its own but how far a failed run came. */
 export function expectClean(result: CliResult, secret: string): void {
   const { stdout, stderr, leftovers, status } = result;
   const home = result.home.filter((file) => status === 0 || !JOURNAL.test(file));

@@ -3,10 +3,10 @@ import type { DrillDeps, DrillEvent } from "../../usecases/drill-types.ts";
 import type { RestoreDeps, RestoreEvent } from "../../usecases/restore-types.ts";
 import { endpointOf } from "../broker-endpoint.ts";
 import type { Session } from "../session.ts";
-import { defaultStateDirectory } from "../state-directory.ts";
 import { wireBroker, type Wired } from "./broker.ts";
 import { wireRepository } from "./repository.ts";
 import { sleep, wireRun } from "./run.ts";
+import { wireState } from "./state.ts";
 import type { OnFallback } from "./targets.ts";
 
 export async function wireRestore(
@@ -14,9 +14,9 @@ export async function wireRestore(
   report: (event: RestoreEvent) => void,
   onFallback: OnFallback,
 ): Promise<Wired<RestoreDeps>> {
-  const [{ openQueueWriter }, { fileStore }, broker, repository] = await Promise.all([
+  const [{ openQueueWriter }, journals, broker, repository] = await Promise.all([
     import("../../adapters/amqp/queue-writer.ts"),
-    import("../../adapters/store/file-store.ts"),
+    wireState(session),
     wireBroker(session),
     wireRepository(session, session.settings.target, onFallback),
   ]);
@@ -28,7 +28,7 @@ export async function wireRestore(
       directory: broker.directory,
       reader: broker.reader,
       openWriter: async (vhost, options) => openQueueWriter({ ...endpointOf(broker.access), vhost }, options),
-      journals: fileStore(session.settings.stateDir ?? defaultStateDirectory(session.env), { create: true }),
+      journals,
       now: () => new Date(),
       sleep: (ms, signal) => sleep(ms, signal),
       deadline: (ms) => AbortSignal.timeout(ms),

@@ -7,6 +7,7 @@ import { spoolPlace } from "../spool-place.ts";
 import { wireBroker, type Wired } from "./broker.ts";
 import { wireSealing } from "./encryption.ts";
 import { wireRun } from "./run.ts";
+import { wireState } from "./state.ts";
 import { wireStores } from "./targets.ts";
 import { writtenStores } from "./written-stores.ts";
 
@@ -15,10 +16,10 @@ export async function wireBackup(
   report: (event: BackupEvent) => void,
 ): Promise<Wired<BackupDeps>> {
   const broker = await wireBroker(session);
-  const writing = await wireWriting(session, report);
+  const [writing, journals] = await Promise.all([wireWriting(session, report), wireState(session)]);
   return {
     access: broker.access,
-    deps: { ...writing, directory: broker.directory, reader: broker.reader, report },
+    deps: { ...writing, journals, directory: broker.directory, reader: broker.reader, report },
     [Symbol.asyncDispose]: async () => {
       broker[Symbol.dispose]();
       await writing.codec[Symbol.asyncDispose]();
