@@ -92,6 +92,7 @@ export function listingJson({ location, repositoryId, backups, damaged }: Listin
 function backupJson(backup: HealthyBackup, now: Date): unknown {
   const { id, kind, base, set, startedAt, finishedAt, drain, marked, broker, vhosts, queues, measures } =
     backup;
+  const { encryption = null } = backup;
   return {
     id,
     kind,
@@ -103,6 +104,7 @@ function backupJson(backup: HealthyBackup, now: Date): unknown {
     ageMs: now.getTime() - new Date(finishedAt).getTime(),
     drain,
     marked,
+    encryption,
     outcome: queues.partial + queues.skipped === 0 ? "complete" : "partial",
     clusterName: broker.clusterName,
     vhosts,

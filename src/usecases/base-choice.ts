@@ -1,7 +1,5 @@
 import { compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
-import { keptFrom } from "../domain/holdings.ts";
-import type { Manifest } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
@@ -71,19 +69,11 @@ async function opened(
   const source = { store: reading.of(store), codec };
   try {
     const stored = await hinted(async () => readStoredManifest(source.store, id, options));
-    if (reading.keyless) await hinted(async () => requireHolders(source.store, stored.manifest, options));
     return { base: new BaseBackup(source, stored), why: null };
   } catch (error) {
     if (!reading.keyless || !hasCode(error, "KEY_WRONG")) throw error;
-    const why = `what this machine keeps of backups does not hold ${id} and all it needs, which cannot be read without an identity`;
+    const why = `backup ${id} is encrypted, and no key is given to read what would be built on`;
     return { base: null, why };
-  }
-}
-
-/** Without keys those can be read that this machine has kept something of: all are needed. */
-async function requireHolders(store: Store, manifest: Manifest, options: Abortable): Promise<void> {
-  for (const { backup } of keptFrom(manifest)) {
-    await readStoredManifest(store, parseBackupId(backup), { ...options, neededBy: manifest });
   }
 }
 
