@@ -94,6 +94,7 @@ async function openSession(invocation: Invocation): Promise<Session> {
     { stdout: process.stdout, stderr: process.stderr, stdoutGone: () => stdoutState.gone },
     options,
     process.env,
+    secrets,
   );
   process.on("exit", () => {
     if (output.terminalChanged) process.stderr.write("\u001B[?25h\u001B[?7h");

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 
+import { redacted } from "./redaction.ts";
 import { painter, visible, type Paint } from "./terminal-text.ts";
 
 /** A stream of the process, as far as it is used here. */
@@ -31,6 +32,7 @@ export class Output {
   terminalChanged = false;
   readonly #stdout: OutputStream & NodeJS.WritableStream;
   readonly #gone: () => boolean;
+  readonly #secrets: readonly string[];
 
   constructor(
     streams: {
@@ -41,11 +43,14 @@ export class Output {
     },
     options: OutputOptions,
     env: Readonly<Record<string, string | undefined>>,
+    /** Texts that no warning may hold; more may be added. */
+    secrets: readonly string[],
   ) {
     this.options = options;
     this.#stdout = streams.stdout;
     this.stderr = streams.stderr;
     this.#gone = streams.stdoutGone;
+    this.#secrets = secrets;
     const wanted = !options.noColor && (env["NO_COLOR"] ?? "") === "" && env["TERM"] !== "dumb";
     this.paint = painter(wanted && streams.stdout.isTTY === true);
     this.paintNote = painter(wanted && streams.stderr.isTTY === true);
@@ -83,10 +88,11 @@ export class Output {
   /** Something is wrong that does not end the run; also for those who want quiet. */
   warn(message: string): void {
     const { json } = this.options;
+    const shown = redacted(message, this.#secrets);
     this.stderr.write(
       json
-        ? `${JSON.stringify({ event: "warning", message })}\n`
-        : `${this.paintNote("mqbackup:", "yellow")} warning: ${visible(message)}\n`,
+        ? `${JSON.stringify({ event: "warning", message: shown })}\n`
+        : `${this.paintNote("mqbackup:", "yellow")} warning: ${visible(shown)}\n`,
     );
   }
 

@@ -1,6 +1,7 @@
 import { BackupError } from "../domain/errors.ts";
 import { DEFAULT_HINTS } from "./default-hints.ts";
 import { exitStatusOf } from "./exit-status.ts";
+import { redacted } from "./redaction.ts";
 import { visible, type Paint } from "./terminal-text.ts";
 
 export interface ErrorStyle {
@@ -14,18 +15,21 @@ export interface ErrorStyle {
 
 /** What goes to standard error: "mqbackup: <what>: <why>" and a hint, or one JSON object on one line. */
 export function renderError(error: unknown, style: ErrorStyle): string {
-  const { code, message, hint } = plainError(error);
+  // Before anything is escaped, which would make a secret look otherwise.
+  const shown = (text: string): string => redacted(text, style.secrets);
+  const { code, ...plain } = plainError(error);
+  const [message, hint] = [shown(plain.message), shown(plain.hint)];
+  const stack = style.verbose ? shown(stacks(error).join("\n")).split("\n") : [];
   if (style.json) {
-    const details = style.verbose ? { stack: stacks(error) } : {};
-    const status = exitStatusOf(error);
-    return redacted(`${JSON.stringify({ error: { code, message, hint, status, ...details } })}\n`, style);
+    const details = style.verbose ? { stack } : {};
+    return `${JSON.stringify({ error: { code, message, hint, status: exitStatusOf(error), ...details } })}\n`;
   }
   const lines = [
     `${style.paint("mqbackup:", "red")} ${visible(message)}`,
     `${style.paint("hint:", "yellow")} ${visible(hint)}`,
+    ...stack,
   ];
-  if (style.verbose) lines.push(...stacks(error));
-  return redacted(`${lines.join("\n")}\n`, style);
+  return `${lines.join("\n")}\n`;
 }
 
 function plainError(error: unknown): {
@@ -53,14 +57,4 @@ function stacks(error: unknown): readonly string[] {
     );
   }
   return lines;
-}
-
-function redacted(text: string, { secrets }: ErrorStyle): string {
-  return secrets
-    .filter((secret) => secret.length > 2)
-    .toSorted((a, b) => b.length - a.length)
-    .reduce(
-      (shown, secret) => shown.replaceAll(secret, "***").replaceAll(encodeURIComponent(secret), "***"),
-      text,
-    );
 }

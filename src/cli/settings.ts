@@ -57,9 +57,11 @@ function parsed(raw: RawSettings, command: CommandName): Settings {
   });
 }
 
+const AWS_SECRETS = ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"];
+
 /** Read by the S3 client itself, wherever a target is one of S3. */
 function secretsOfAws(env: SettingSources["env"]): readonly string[] {
-  return ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"].flatMap((name) => env[name] ?? []);
+  return AWS_SECRETS.flatMap((name) => env[name] ?? []);
 }
 
 function secretsIn(raw: RawSettings): readonly string[] {

@@ -5,7 +5,7 @@ import { Output } from "../../../src/cli/output.ts";
 const OPTIONS = { json: false, quiet: false, verbose: false, noColor: true, noProgress: true };
 
 function outputTo(stdout: Writable, gone = () => false): Output {
-  return new Output({ stdout, stderr: new PassThrough(), stdoutGone: gone }, OPTIONS, {});
+  return new Output({ stdout, stderr: new PassThrough(), stdoutGone: gone }, OPTIONS, {}, []);
 }
 
 describe("printing", () => {
@@ -34,4 +34,16 @@ describe("printing", () => {
     expect(output.closed).toBe(true);
     await output.print("no more");
   });
+});
+
+test.each([false, true])("a warning holds no secret, JSON: %s", (json) => {
+  const stderr = new PassThrough();
+  const secrets: string[] = [];
+  const streams = { stdout: new PassThrough(), stderr, stdoutGone: () => false };
+  const output = new Output(streams, { ...OPTIONS, json }, {}, secrets);
+  secrets.push('ab"cd\\ef');
+  output.warn('the store says: ab"cd\\ef');
+  const text = String(stderr.read());
+  expect(text).toContain("the store says: ***");
+  expect(text).not.toMatch(/ab|cd|ef/);
 });

@@ -58,3 +58,19 @@ it("shows no secret, whoever put it there, also encoded and in causes", () => {
     expect(text).toContain("***");
   }
 });
+
+it.each([
+  ["what JSON escapes", 'ab"cd\\ef'],
+  ["what a terminal must not get", "ab\u200Bcd\tef"],
+  ["a line break", "ab\ncd"],
+])("shows no secret with %s", (_, secret) => {
+  const leaky = new BackupError("BROKER_UNREACHABLE", `login ${secret} refused`, {
+    hint: `Is it ${secret}?`,
+    cause: new Error(`${JSON.stringify({ secret })} ${encodeURIComponent(secret)}`),
+  });
+  for (const json of [true, false]) {
+    const text = renderError(leaky, { ...style, json, verbose: true, secrets: [secret] });
+    expect(text).not.toMatch(/ab\W|\Wcd|\Wef/);
+    expect(text).toContain("login *** refused");
+  }
+});
