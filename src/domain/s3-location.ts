@@ -1,5 +1,5 @@
 import { BackupError } from "./errors.ts";
-import { nearest } from "./nearest.ts";
+import { targetOptions } from "./target-options.ts";
 
 /** What a target `s3://bucket/prefix?...` says. null: the AWS SDK's own default. */
 export interface S3Location {
@@ -68,7 +68,7 @@ export function parseS3Location(target: string): S3Location {
       "Write s3://bucket/prefix, for instance s3://backups/rabbitmq.",
     );
   }
-  const options = optionsOf(query, `s3://${bucket}`);
+  const options = targetOptions(query, `s3://${bucket}`, OPTIONS);
   const prefix = prefixOf(path, address);
   const endpoint = endpointOf(options.get("endpoint") ?? null);
   const sse = sseOf(options.get("sse") ?? null);
@@ -88,25 +88,6 @@ export function parseS3Location(target: string): S3Location {
     conditionalPut: switchOf(options, "conditionalPut", { yes: true, no: false }) ?? true,
     text: `s3://${bucket}/${prefix}${endpoint === null ? "" : `?endpoint=${endpoint}`}`,
   };
-}
-
-function optionsOf(query: string, where: string): ReadonlyMap<Option, string> {
-  const found = new Map<Option, string>();
-  for (const [name, value] of new URLSearchParams(query)) {
-    const option = OPTIONS.find((known) => known === name);
-    if (option === undefined) {
-      const meant = nearest(name, OPTIONS);
-      throw invalid(
-        `target ${where} has an unknown option ${/^[\w-]{1,30}$/.test(name) ? `${name}=` : "in its query"}`,
-        `${meant === null ? "" : `Did you mean ${meant}=? `}Known are ${OPTIONS.join(", ")}.`,
-      );
-    }
-    if (found.has(option)) throw invalid(`target ${where} has ${name}= twice`, "Keep one of them.");
-    if (value === "")
-      throw invalid(`${name}= of target ${where} is empty`, "Give it a value, or leave it away.");
-    found.set(option, value);
-  }
-  return found;
 }
 
 /** Parts as the store keeps them, a slash behind each. A part of dots alone would be read as a way by half the tools there are. */

@@ -1,5 +1,5 @@
 import { BackupError } from "./errors.ts";
-import { nearest } from "./nearest.ts";
+import { targetOptions } from "./target-options.ts";
 
 /** What a target `sftp://user@host:port/path?...` says. null: as `ssh` would have it. Files may begin with `~/`, this machine's home. */
 export interface SftpLocation {
@@ -20,7 +20,6 @@ export interface SftpLocation {
 }
 
 const OPTIONS = ["identityFile", "passphraseFile", "passwordFile", "knownHosts"] as const;
-type Option = (typeof OPTIONS)[number];
 
 const SSH_PORT = 22;
 
@@ -50,7 +49,9 @@ export function parseSftpLocation(target: string): SftpLocation {
   if (user === "") throw invalid(`the user of target sftp://${host} is empty`, FORM);
   const parts = (path ?? "").split("/").filter((part) => part !== "");
   if (parts.length === 0) throw invalid(`target sftp://${host} names no directory`, FORM);
-  const options = optionsOf(rest.join("?"), `sftp://${host}`);
+  const query = rest.join("?");
+  refusePassword(query);
+  const options = targetOptions(query, `sftp://${host}`, OPTIONS);
   const shownPort = port === SSH_PORT ? "" : `:${port}`;
   return {
     user,
@@ -89,25 +90,11 @@ function percentDecoded(text: string): string | null {
   }
 }
 
-function optionsOf(query: string, where: string): ReadonlyMap<Option, string> {
-  const found = new Map<Option, string>();
-  for (const [name, value] of new URLSearchParams(query)) {
-    const option = OPTIONS.find((known) => known === name);
-    if (option === undefined) {
-      if (/^pass(word|phrase|wd)?$/i.test(name))
-        throw invalid("an SFTP target holds a password", SECRETS_HINT);
-      const meant = nearest(name, OPTIONS);
-      throw invalid(
-        `target ${where} has an unknown option ${/^[\w-]{1,30}$/.test(name) ? `${name}=` : "in its query"}`,
-        `${meant === null ? "" : `Did you mean ${meant}=? `}Known are ${OPTIONS.join(", ")}.`,
-      );
-    }
-    if (found.has(option)) throw invalid(`target ${where} has ${name}= twice`, "Keep one of them.");
-    if (value === "")
-      throw invalid(`${name}= of target ${where} is empty`, "Give it a value, or leave it away.");
-    found.set(option, value);
+/** A password would show on every command line. */
+function refusePassword(query: string): void {
+  for (const name of new URLSearchParams(query).keys()) {
+    if (/^pass(word|phrase|wd)?$/i.test(name)) throw invalid("an SFTP target holds a password", SECRETS_HINT);
   }
-  return found;
 }
 
 function invalid(message: string, hint: string): BackupError {
