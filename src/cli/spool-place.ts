@@ -1,5 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
+import process from "node:process";
 import path from "node:path";
 import { isS3Target } from "../domain/s3-location.ts";
 import { isSftpTarget } from "../domain/sftp-location.ts";
@@ -26,7 +27,12 @@ export function spoolPlace({
     const usable = [first, ...others].find((target) => isDirectory(target) && isWritable(target));
     return { directory: path.join(usable ?? first, ".spool") };
   }
-  return { directory: path.join(tmpdir(), `mqbackup-${userInfo().uid}`), mustBePrivate: true };
+  return { directory: path.join(tmpdir(), `mqbackup-${userId()}`), mustBePrivate: true };
+}
+
+/** Of a user whom the system does not know by name, too: as in a container. */
+function userId(): number {
+  return process.getuid?.() ?? userInfo().uid;
 }
 
 function isDirectory(target: string): boolean {
