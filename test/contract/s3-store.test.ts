@@ -202,6 +202,14 @@ test("how it is to be kept is said with each object, of one part or several", as
   }
 });
 
+test("encryption with keys of the store's own is asked for by name", async () => {
+  await using service = await startS3Service();
+  await storeAt(service, {}, "&sse=AES256").put("small", body("x"));
+  const [put] = service.requests.filter(({ name }) => name === "PUT p/small");
+  expect(put?.headers).toMatchObject({ "x-amz-server-side-encryption": "AES256" });
+  expect(put?.headers).not.toHaveProperty("x-amz-server-side-encryption-aws-kms-key-id");
+});
+
 test("conditions are tried out once", async () => {
   await using service = await startS3Service();
   const store = storeAt(service);
