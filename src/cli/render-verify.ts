@@ -2,6 +2,7 @@ import type { Finding } from "../domain/findings.ts";
 import type { VerifyLevel } from "../domain/verify-level.ts";
 import type { VerifiedBackup } from "../usecases/verify-backup.ts";
 import type { VerifyResult } from "../usecases/verify.ts";
+import type { WholeCopy } from "../usecases/whole-copies.ts";
 import { nameOf } from "./render-backup.ts";
 import { visible, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted } from "./units.ts";
@@ -61,6 +62,14 @@ export function verifyJson({ level, backups, findings }: VerifyResult): object {
 /** Only what is not as it should be. */
 export function verifyComplaints({ findings }: VerifyResult, paint: Paint): readonly string[] {
   return findings.filter(({ severity }) => severity !== "note").map((finding) => findingLine(finding, paint));
+}
+
+/** What to take from where: nothing that is listed is lost. */
+export function wholeCopyLines(copies: readonly WholeCopy[]): readonly string[] {
+  return copies.map(
+    ({ backup, damagedAt, wholeAt }) =>
+      `${backup} is whole at ${visible(wholeAt)}: mqbackup copy --checksum --target ${visible(wholeAt)} --target ${visible(damagedAt)} mends it at the other`,
+  );
 }
 
 const SEVERITIES = { damage: "red", unverified: "yellow", note: "dim" } as const;

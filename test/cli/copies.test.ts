@@ -33,7 +33,12 @@ test("a damaged byte at the first: read at the second, and told; at both: refuse
   expect(read).toMatchObject({ status: 0, stdout: whole.stdout });
   expect(read.stderr).toContain(`warning: ${volume} was read at ${two.path}, not at ${one.path}: `);
   expect(read.stderr.trim().split("\n")).toHaveLength(1);
+  const verified = await runAt([one.path, two.path], "verify", "--quiet");
+  expect(verified.status).toBe(20);
+  const mends = `mqbackup copy --checksum --target ${two.path} --target ${one.path}`;
+  expect(verified.stderr).toContain(`${FULL} is whole at ${two.path}: ${mends} mends it`);
   await flipInSegment(two.path, FULL);
+  expect((await runAt([one.path, two.path], "verify")).stdout).not.toContain("is whole at");
   const failed = await runAt([one.path, two.path], "cat", FULL);
   expect(failed.status).toBe(20);
   expect(failed.stderr).toContain(`no target has ${volume} whole: at ${one.path}: `);

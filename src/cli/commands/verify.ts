@@ -1,8 +1,9 @@
 import type { Store } from "../../ports/store.ts";
 import { verify as verifyStored, type VerifyResult } from "../../usecases/verify.ts";
+import { wholeCopies } from "../../usecases/whole-copies.ts";
 import { verifyMetrics } from "../metrics.ts";
 import { openProgress } from "../open-progress.ts";
-import { verifyComplaints, verifyJson, verifyLines } from "../render-verify.ts";
+import { verifyComplaints, verifyJson, verifyLines, wholeCopyLines } from "../render-verify.ts";
 import { verifyLevel } from "../requests.ts";
 import { verifyStatus } from "../result-status.ts";
 import type { RunCommand, Session } from "../session.ts";
@@ -10,7 +11,7 @@ import { showVerify } from "../verify-progress.ts";
 import { wireReading } from "../wiring/encryption.ts";
 import { wireRepository } from "../wiring/repository.ts";
 
-/** Every target is looked at: a copy nobody verified is no copy. */
+/** Every target is looked at by itself: a copy nobody verified is no copy. What is damaged at one and whole at another is told. */
 export const verify: RunCommand = async (session) => {
   const { settings, output } = session;
   const { json, quiet } = output.options;
@@ -19,18 +20,20 @@ export const verify: RunCommand = async (session) => {
   for (const target of settings.target)
     looked.push({ target, result: await verifyTarget(session, target, read) });
   session.measured(verifyMetrics(looked.map(({ result }) => result)));
+  const whole = wholeCopies(looked);
   const status = verifyStatus(looked.flatMap(({ result }) => result.findings));
   if (json) {
     await output.printJson({
       status,
       targets: looked.map(({ target, result }) => ({ target, ...verifyJson(result) })),
+      wholeCopies: whole,
     });
   } else if (quiet) {
-    output.complain(looked.flatMap(({ result }) => verifyComplaints(result, output.paintNote)));
+    const found = looked.flatMap(({ result }) => verifyComplaints(result, output.paintNote));
+    output.complain([...found, ...wholeCopyLines(whole)]);
   } else {
-    await output.printLines(
-      looked.flatMap(({ target, result }) => verifyLines(result, target, output.paint)),
-    );
+    const lines = looked.flatMap(({ target, result }) => verifyLines(result, target, output.paint));
+    await output.printLines([...lines, ...wholeCopyLines(whole)]);
   }
   return status;
 };
