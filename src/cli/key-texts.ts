@@ -22,4 +22,9 @@ export function isSecretKey(text: string): boolean {
   return /^AGE-(SECRET-KEY|PLUGIN)-/i.test(text);
 }
 
+/** An identity where something else belongs: files too have names that begin with "age-". */
+export function isMisplacedIdentity(text: string): boolean {
+  return /^\s*AGE-(SECRET-KEY|PLUGIN)-[0-9A-Z-]*1[0-9A-Z]{20,}\s*$/i.test(text);
+}
+
 const ONLY_X25519 = "only those of age-keygen are supported (X25519)";

@@ -1,8 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { BackupError } from "../domain/errors.ts";
+import { isMisplacedIdentity } from "./key-texts.ts";
 
 /** What a file holds that a flag names. Throws SETTING_INVALID. */
 export async function readNamedFile(file: string, flag: string): Promise<Buffer> {
+  if (isMisplacedIdentity(file)) {
+    throw new BackupError("SETTING_INVALID", `${flag} is given an identity, and not the file that holds it`, {
+      hint: "Write it into a file that only you can read, and name that. Where a command line held it, others may have seen it.",
+    });
+  }
   try {
     return await readFile(file);
   } catch (error) {

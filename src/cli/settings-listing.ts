@@ -1,3 +1,4 @@
+import { isMisplacedIdentity } from "./key-texts.ts";
 import { asList, type RawSettings } from "./raw-settings.ts";
 import { SETTING_KEYS, settingEntry, type SettingKey } from "./setting-table.ts";
 import { maskPath, maskUrl } from "./url-text.ts";
@@ -23,7 +24,6 @@ function masked(name: SettingKey, value: string | readonly string[]): string | r
   const { kind, secret } = settingEntry(name);
   if (secret) return "***";
   if (name === "pingUrl") return maskPath(String(value));
-  if (kind !== "list") return value;
-  // Targets of later versions are URLs too.
-  return asList(value).map(maskUrl);
+  if (kind !== "list") return isMisplacedIdentity(String(value)) ? "***" : value;
+  return asList(value).map((text) => (isMisplacedIdentity(text) ? "***" : maskUrl(text)));
 }

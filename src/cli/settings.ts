@@ -7,7 +7,7 @@ import {
   settingsFromFlags,
   type RawSettings,
 } from "./raw-settings.ts";
-import { isSecretKey } from "./key-texts.ts";
+import { isMisplacedIdentity, isSecretKey } from "./key-texts.ts";
 import type { CommandName } from "./setting-entry.ts";
 import { checkSettings } from "./settings-checks.ts";
 import { parseSettings, type Settings } from "./settings-schema.ts";
@@ -67,7 +67,8 @@ function secretsOfAws(env: SettingSources["env"]): readonly string[] {
 function secretsIn(raw: RawSettings): readonly string[] {
   const of = (key: SettingKey): readonly string[] => asList(raw.get(key)?.value ?? []);
   const urls = [...of("url"), ...of("managementUrl"), ...of("pingUrl"), ...of("target")];
-  const misplaced = of("recipient").filter(isSecretKey);
+  const everything = [...raw.values()].flatMap(({ value }) => asList(value));
+  const misplaced = [...of("recipient").filter(isSecretKey), ...everything.filter(isMisplacedIdentity)];
   return [
     ...of("password"),
     ...of("passphrase"),

@@ -315,6 +315,12 @@ test("passphrases and keys that open nothing", async () => {
   const wrong = { MQBACKUP_PASSPHRASE_FILE: keys.join("passphrase") };
   await run(12, ["cat", "latest", "--verbose", ...at], wrong);
   await run(2, ["verify", "--verbose", "--json"], { MQBACKUP_IDENTITY_FILE: keys.join("mistyped") });
+  const itself = { MQBACKUP_IDENTITY_FILE: (await readFile(keys.join("identity"), "utf8")).trim() };
+  const refused = await run(2, ["verify", "--verbose"], itself);
+  expect(refused.stderr).toMatch(/is given an identity, and not the file that holds it/);
+  expect((await run(0, ["check", "--print-settings"], itself)).stdout).toMatch(
+    /\*\*\*.*MQBACKUP_IDENTITY_FILE/,
+  );
   await run(2, ["full", "--verbose"], { MQBACKUP_RECIPIENTS_FILE: keys.join("identity") });
   await run(2, ["full", "--verbose"], { MQBACKUP_RECIPIENT: await readFile(keys.join("identity"), "utf8") });
   await expectNothingWritten();
