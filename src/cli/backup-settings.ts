@@ -102,9 +102,9 @@ export const BACKUP_SETTINGS = {
   stateDir: {
     kind: "text",
     value: "directory",
-    help: "where it is noted how far a full or a restore came (default: ~/.local/state/mqbackup)",
+    help: "where it is noted how far a run came, and what encrypted backups are compared with (default: ~/.local/state/mqbackup)",
     group: "Backup",
-    commands: ["full", "incremental", "restore"],
+    commands: ["full", "incremental", "restore", "compact"],
   },
   base: {
     kind: "text",

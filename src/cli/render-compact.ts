@@ -1,11 +1,11 @@
 import type { CompactResult } from "../usecases/compact-types.ts";
-import { withoutTables } from "./render-backup.ts";
+import { warningLines, withoutTables } from "./render-backup.ts";
 import { locationsText, targetJson, targetLines } from "./render-targets.ts";
 import { formatTable, type Paint } from "./terminal-text.ts";
 import { formatBytes, formatCount, formatCounted } from "./units.ts";
 
 export function compactLines(
-  { source, reads, messages, estimatedBytes, manifest, targets }: CompactResult,
+  { source, reads, messages, estimatedBytes, manifest, warnings, targets }: CompactResult,
   paint: Paint,
 ): readonly string[] {
   const [title, ...rows] = formatTable(
@@ -28,11 +28,12 @@ export function compactLines(
     ...table,
     `${held}, stored ${formatBytes(manifest.measures.storedBytes)}`,
     ...targetLines(targets, paint),
+    ...warningLines(warnings, paint),
   ];
 }
 
 export function compactJson(
-  { source, reads, messages, estimatedBytes, manifest, targets }: CompactResult,
+  { source, reads, messages, estimatedBytes, manifest, warnings, targets }: CompactResult,
   status: number,
 ): object {
   return {
@@ -43,6 +44,7 @@ export function compactJson(
     reads,
     messages,
     estimatedBytes,
+    warnings,
     backup: manifest === null ? null : withoutTables(manifest),
   };
 }

@@ -1,5 +1,7 @@
 import type { Keyring } from "../ports/encryption.ts";
 import type { Store } from "../ports/store.ts";
+import { KeptBases } from "../repository/kept-bases.ts";
+import { keptBaseStore } from "../repository/kept-base-store.ts";
 import { openedStore } from "../repository/opened-store.ts";
 
 /** How backups that are there are read. */
@@ -10,12 +12,18 @@ export interface BackupReading {
   of(store: Store): Store;
 }
 
-export function backupReading(keyring: Keyring): BackupReading {
+/** `bases`: where a run that writes, and has no key, finds what was kept of encrypted backups. */
+export function backupReading(keyring: Keyring, bases: Store | null = null): BackupReading {
   const opened = new Map<Store, Store>();
+  const kept = bases !== null && keyring.empty ? new KeptBases(bases) : null;
+  const open = (store: Store): Store => {
+    const closed = openedStore(store, keyring);
+    return kept === null ? closed : keptBaseStore(store, closed, kept);
+  };
   return {
     keyless: keyring.empty,
     of: (store) => {
-      const known = opened.get(store) ?? openedStore(store, keyring);
+      const known = opened.get(store) ?? open(store);
       opened.set(store, known);
       return known;
     },

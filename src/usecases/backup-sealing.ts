@@ -1,7 +1,8 @@
 import type { Manifest, VolumeEntry } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { BackupKey, KeyMaker, Keyring } from "../ports/encryption.ts";
-import type { Spool } from "../ports/spool.ts";
+import type { Spool, SpooledFile } from "../ports/spool.ts";
+import type { ObjectBody } from "../ports/store.ts";
 import { sealManifest, type SealedManifest } from "../repository/manifest-seal.ts";
 
 /** How backups that are made are encrypted. */
@@ -35,6 +36,14 @@ export class BackupSealing {
 
   encrypting(spool: Spool): Spool {
     return this.#key.encrypting(spool);
+  }
+
+  /** What was appended to a file of such a spool. */
+  decrypted({ name, bytes, body, plain }: SpooledFile): ObjectBody {
+    return {
+      bytes: plain?.bytes ?? bytes,
+      open: () => this.#key.decrypt({ name, bytes, read: () => body.open() }),
+    };
   }
 
   /** Once: see `sealManifest`. */

@@ -12,6 +12,7 @@ import type { Runs } from "../ports/runs.ts";
 import type { Store } from "../ports/store.ts";
 import type { BackupReading } from "./backup-reading.ts";
 import type { BackupEncryption } from "./backup-sealing.ts";
+import type { BaseKeepingDeps } from "./base-keeping.ts";
 import type { LeaseEvent } from "./held-lease.ts";
 import type { BringUpEvent } from "./bring-up.ts";
 import type { EarlierFinishedEvent } from "./finish-earlier.ts";
@@ -20,7 +21,7 @@ import type { ShippingEvent } from "./new-archive.ts";
 import type { GivenUpEvent } from "./roster.ts";
 import type { SurveyRequest } from "./survey.ts";
 
-export interface BackupDeps {
+export interface BackupDeps extends BaseKeepingDeps {
   /** null: AMQP-only mode. */
   readonly directory: BrokerDirectory | null;
   readonly reader: QueueReader;
@@ -36,7 +37,6 @@ export interface BackupDeps {
   /** Of the repository, where there is none yet. */
   newRepositoryId(): string;
   readonly runs: Runs;
-  now(): Date;
   /** Rejects with the signal's reason. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
   report(event: BackupEvent): void;

@@ -1,5 +1,7 @@
 import { compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
+import { keptFrom } from "../domain/holdings.ts";
+import type { Manifest } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
@@ -31,7 +33,8 @@ export type ChosenBase =
 
 /**
  * The newest backup of the set, or the one asked for. A newer one that cannot be read may be of the set, so it is not passed over. There
- * is none when the newest is not encrypted and the new one is, or when it can only be read with a key and none is given.
+ * is none when the newest is not encrypted and the new one is, or when no key is given to read it and not all that is compared with it is
+ * kept on this machine.
  * Throws BACKUP_MISSING, BACKUP_AMBIGUOUS, MANIFEST_DAMAGED, FORMAT_NEWER, KEY_WRONG (keys are given, and do not open it), USAGE (it is of
  * another set, or one of both is encrypted and the other is not).
  */
@@ -67,12 +70,21 @@ async function opened(
   options: Abortable,
 ): Promise<ChosenBase> {
   const source = { store: reading.of(store), codec };
+  let readNow = id;
+  const read = async (backup: BackupId, neededBy: Manifest | null): Promise<StoredManifest> => {
+    readNow = backup;
+    return hinted(async () => readStoredManifest(source.store, backup, { ...options, neededBy }));
+  };
   try {
-    const stored = await hinted(async () => readStoredManifest(source.store, id, options));
+    const stored = await read(id, null);
+    const { manifest } = stored;
+    // Before a queue is touched: without a key not every backup need be readable.
+    if (reading.keyless)
+      for (const { backup } of keptFrom(manifest)) await read(parseBackupId(backup), manifest);
     return { base: new BaseBackup(source, stored), why: null };
   } catch (error) {
     if (!reading.keyless || !hasCode(error, "KEY_WRONG")) throw error;
-    const why = `backup ${id} is encrypted, and no key is given to read what would be built on`;
+    const why = `no key is given to read backup ${readNow}, and this machine has kept nothing of it that could be compared with`;
     return { base: null, why };
   }
 }

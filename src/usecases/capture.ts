@@ -45,7 +45,7 @@ export async function capture(
 /** What no reader of queues throws. */
 function isOfBase(error: BackupError): boolean {
   return (
-    hasCode(error, "ARCHIVE_DAMAGED", "MANIFEST_DAMAGED", "FORMAT_NEWER", "OBJECT_MISSING") ||
+    hasCode(error, "ARCHIVE_DAMAGED", "MANIFEST_DAMAGED", "FORMAT_NEWER", "OBJECT_MISSING", "KEY_WRONG") ||
     hasCode(error, "TARGET_MISSING", "TARGET_REFUSED", "TARGET_FULL", "TARGET_FAILED")
   );
 }

@@ -13,7 +13,7 @@ interface Reading {
 export async function compactPlan(
   source: Manifest,
   manifestOf: ManifestOf,
-): Promise<Omit<CompactResult, "manifest" | "targets">> {
+): Promise<Omit<CompactResult, "manifest" | "warnings" | "targets">> {
   const readings = new Map<string, Reading>();
   let wanted = 0;
   for (const queue of source.queues) {

@@ -3,6 +3,7 @@ import type { TargetOutcome } from "../domain/target-outcome.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { BackupReading } from "./backup-reading.ts";
 import type { BackupEncryption } from "./backup-sealing.ts";
+import type { BaseKeepingDeps } from "./base-keeping.ts";
 import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
 import type { Durability } from "../domain/durability.ts";
 import type { BringUpEvent } from "./bring-up.ts";
@@ -13,7 +14,7 @@ import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Spool } from "../ports/spool.ts";
 import type { Store } from "../ports/store.ts";
 
-export interface CompactDeps extends Omit<LeaseDeps, "report"> {
+export interface CompactDeps extends Omit<LeaseDeps, "report">, BaseKeepingDeps {
   /** Read from the first; every one gets the new backup. */
   readonly stores: readonly [Store, ...Store[]];
   readonly reading: BackupReading;
@@ -79,6 +80,8 @@ export interface CompactResult {
   readonly messages: number;
   /** null: a dry run. */
   readonly manifest: Manifest | null;
+  /** What could not be kept, one sentence each. */
+  readonly warnings: readonly string[];
   /** One for each target; none after a dry run. */
   readonly targets: readonly TargetOutcome[];
 }

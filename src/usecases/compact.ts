@@ -8,6 +8,7 @@ import { openCatalog, type Catalog } from "../repository/catalog.ts";
 import { contentFingerprints } from "../repository/content-fingerprints.ts";
 import type { IndexWriter } from "../repository/index-writer.ts";
 import { BackupSealing } from "./backup-sealing.ts";
+import { keepBase } from "./base-keeping.ts";
 import { CheckedFingerprints } from "./checked-fingerprints.ts";
 import { compactPlan } from "./compact-plan.ts";
 import { compactQueue } from "./compact-queue.ts";
@@ -33,7 +34,8 @@ export async function compact(
 ): Promise<CompactResult> {
   const { roster, later } = rosterFor(deps, deps.stores, request.durability);
   const found = await find(deps, roster, request.backup, { signal });
-  if (request.dryRun) return { ...(await planOf(found, { signal })), manifest: null, targets: [] };
+  if (request.dryRun)
+    return { ...(await planOf(found, { signal })), manifest: null, warnings: [], targets: [] };
   const { id, set } = found.source;
   const { breakLease } = request;
   const wish = { stores: roster.standing, set, command: "compact", breakLease, dispensing: roster };
@@ -41,7 +43,7 @@ export async function compact(
     // Nobody adds to the set or removes from it any more.
     const kept = await find(deps, roster, id, held);
     const plan = await planOf(kept, held);
-    return { ...plan, manifest: await write(deps, request, roster, kept, held) };
+    return { ...plan, ...(await write(deps, request, roster, kept, held)) };
   });
   const made = [parseBackupId(done.manifest.id)];
   const others = await bringUp({ ...deps, source: deps.stores[0] }, later, made, signal);
@@ -116,7 +118,7 @@ async function write(
   roster: Roster,
   { catalog, source }: Found,
   held: Held,
-): Promise<Manifest> {
+): Promise<{ readonly manifest: Manifest; readonly warnings: readonly string[] }> {
   const { signal } = held;
   // One second behind it: whoever takes the newest of that time takes the one that needs no other.
   const now = new Date(begunAt(parseBackupId(source.id)).getTime() + 1000);
@@ -159,7 +161,7 @@ async function write(
   await held.assertHeld();
   const { sealed, opened } = made.seal(manifest);
   await targets.commit(sealed, (location) => deps.report({ kind: "committed", id: targets.id, location }));
-  return opened;
+  return { manifest: opened, warnings: await keepBase(deps, opened, made.plainIndex) };
 }
 
 interface Copying {

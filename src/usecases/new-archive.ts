@@ -1,6 +1,7 @@
 import type { IndexFile, Manifest, VolumeEntry } from "../domain/manifest.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
-import type { Spool } from "../ports/spool.ts";
+import type { Spool, SpooledFile } from "../ports/spool.ts";
+import type { ObjectBody } from "../ports/store.ts";
 import { ArchiveWriter } from "../repository/archive-writer.ts";
 import { IndexWriter } from "../repository/index-writer.ts";
 import { KEY_NAME } from "../repository/backup-folder.ts";
@@ -55,6 +56,8 @@ export class NewArchive implements AsyncDisposable {
   readonly #sealing: BackupSealing | null;
   /** Volumes, then the index. */
   readonly #stored: VolumeEntry[] = [];
+  /** Encrypted, in the spool; null: it is not finished, or not encrypted. */
+  #indexFile: SpooledFile | null = null;
   readonly #resume: FullResume | undefined;
   readonly #closing = new AbortController();
   readonly #signal: AbortSignal;
@@ -109,6 +112,11 @@ export class NewArchive implements AsyncDisposable {
     return this.#stored.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
+  /** The index before it was encrypted, to be read until this is disposed of; null: it is not encrypted. */
+  get plainIndex(): ObjectBody | null {
+    return this.#indexFile && (this.#sealing?.decrypted(this.#indexFile) ?? null);
+  }
+
   /** Of its manifest what is to be stored, and what who has the keys reads; the same when it is not encrypted. Once, when it is finished. */
   seal(manifest: Manifest): SealedManifest {
     return this.#sealing?.seal(manifest, this.#stored) ?? { sealed: manifest, opened: manifest };
@@ -123,7 +131,8 @@ export class NewArchive implements AsyncDisposable {
     if (this.#sealing !== null)
       await this.#targets.put(KEY_NAME, bytesBody(this.#sealing.keyFile), this.#signal);
     await this.#targets.put(file.name, file.body, this.#signal);
-    await file.release();
+    if (this.#sealing === null) await file.release();
+    else this.#indexFile = file;
     this.#signal.throwIfAborted();
     return { volumes, index: plainFile(file) };
   }

@@ -91,7 +91,8 @@ async function openStream(stream: {
   const going = await continueStream(base, entry, { open, fingerprint }, { signal: context.signal });
   if (going.cursor) return { ...going, intake: wholeIntake(archive, going.kept) };
   const cursor = await open(recipe.from);
-  return { cursor, batches: cursor, intake: wholeIntake(archive), ...NOTHING_KEPT, gaps: going.gaps };
+  const { gaps, notes } = going;
+  return { cursor, batches: cursor, intake: wholeIntake(archive), ...NOTHING_KEPT, gaps, notes };
 }
 
 async function openCursor(

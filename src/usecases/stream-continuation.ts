@@ -1,4 +1,5 @@
 import { ContentBuilder, heldContent } from "../domain/content-builder.ts";
+import { hasCode } from "../domain/errors.ts";
 import type { ContentRange, Gap, QueueEntry } from "../domain/manifest.ts";
 import type { MessageRecord } from "../domain/message.ts";
 import { FINGERPRINT_BYTES } from "../domain/record.ts";
@@ -19,6 +20,14 @@ export interface StreamContinuation {
   readonly notes: readonly string[];
 }
 
+/** It is read from its beginning. */
+type StreamAnew = Pick<StreamContinuation, "gaps" | "notes"> & { readonly cursor: null };
+
+const ANEW: StreamAnew = { cursor: null, gaps: [], notes: [] };
+
+const UNREADABLE =
+  "the stream was read from its beginning: its retention removed messages of the base, and without a key it cannot be seen which";
+
 export interface StreamAccess {
   open(from: "first" | number, atMost?: number): Promise<QueueCursor>;
   /** 16 bytes. */
@@ -33,21 +42,23 @@ type Remains = Pick<StreamContinuation, "kept" | "keptBodyBytes" | "gaps" | "not
 /**
  * Reads on where the base ended. The first message there is and the last of the base are compared with what the base has at their
  * offsets: a stream that was deleted and declared again is read from its beginning, as is one of which the base has nothing left.
- * Gives the gap alone where retention took messages that no backup has. Throws as the base, and as `open`.
+ * Gives the gap alone where retention took messages that no backup has. Where it took some of the base, and no key is given to see which,
+ * the stream is read from its beginning as well. Throws as the base, and as `open`.
  */
 export async function continueStream(
   base: BaseBackup,
   entry: QueueEntry,
   access: StreamAccess,
   options: Abortable,
-): Promise<StreamContinuation | { readonly cursor: null; readonly gaps: readonly Gap[] }> {
+): Promise<StreamContinuation | StreamAnew> {
   const { offsets } = entry;
   const head = offsets && (await firstMessage(await access.open("first", 1), access));
-  if (!offsets || !head || head.offset < offsets.first) return { cursor: null, gaps: [] };
-  if (head.offset > offsets.last) return { cursor: null, gaps: lostBetween(offsets.last, head.offset) };
+  if (!offsets || !head || head.offset < offsets.first) return ANEW;
+  if (head.offset > offsets.last) return { ...ANEW, gaps: lostBetween(offsets.last, head.offset) };
   const fingerprints = await base.fingerprints(entry, options);
-  const remains = await remainsOf(base, entry, { ...head, fingerprints }, options);
-  if (!remains) return { cursor: null, gaps: [] };
+  const remains = await readable(remainsOf(base, entry, { ...head, fingerprints }, options));
+  if (remains === "unreadable") return { ...ANEW, notes: [UNREADABLE] };
+  if (!remains) return ANEW;
   const cursor = await access.open(offsets.last);
   try {
     const batches = await behind(cursor, offsets.last, fingerprints, access);
@@ -58,7 +69,7 @@ export async function continueStream(
     throw error;
   }
   await cursor[Symbol.asyncDispose]();
-  return { cursor: null, gaps: [] };
+  return ANEW;
 }
 
 interface Head {
@@ -79,6 +90,16 @@ function lostBetween(last: number, first: number): Gap[] {
   if (first === last + 1) return [];
   const message = `the stream's retention removed offsets ${last + 1} to ${first - 1}, which came after the base, before they were read`;
   return [{ code: "RETENTION", message, messages: null }];
+}
+
+/** What is kept to compare with where no key is has no messages. */
+async function readable<T>(reading: Promise<T>): Promise<T | "unreadable"> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (hasCode(error, "KEY_WRONG")) return "unreadable";
+    throw error;
+  }
 }
 
 /** null: at the offset of the stream's first message the base has another one. */

@@ -10,6 +10,7 @@ import { watchAlarms } from "./alarm-watch.ts";
 import type { BackupDeps, BackupRequest, Removal } from "./backup-types.ts";
 import { BackupSealing } from "./backup-sealing.ts";
 import type { BaseBackup } from "./base-backup.ts";
+import { keepBase } from "./base-keeping.ts";
 import type { CaptureContext } from "./capture-context.ts";
 import { capture, type Captured } from "./capture.ts";
 import { millisecondsBetween } from "../domain/time.ts";
@@ -125,11 +126,13 @@ export async function take(
     await held.assertHeld();
     const { sealed, opened } = made.seal(manifest);
     await targets.commit(sealed, (location) => deps.report({ kind: "committed", id: targets.id, location }));
+    const removals = request.drain ? await removeAll(deps, captured, tooFew(targets, roster)) : [];
+    const unkept = await keepBase(deps, opened, made.plainIndex);
     return {
       manifest: opened,
-      warnings: [...unprotected(captured), ...waited(made), ...resume.warnings],
+      warnings: [...unprotected(captured), ...waited(made), ...resume.warnings, ...unkept],
       resumed: resume.outcome,
-      removals: request.drain ? await removeAll(deps, captured, tooFew(targets, roster)) : [],
+      removals,
       leftOver: new Map(captured.map(({ entry, leftOver }) => [entry.ordinal, leftOver])),
     };
   } catch (error) {

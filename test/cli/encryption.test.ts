@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -80,6 +80,34 @@ describe("a chain of encrypted backups", () => {
     );
     const { stdout } = await promisify(execFile)("tar", ["--zstd", "-tf", keys.join("data.tar.zst")]);
     expect(stdout).toMatch(/^queues\/00001-zebra\.orders\/000001\.records$/m);
+  });
+
+  test("is gone on with by a host that has recipients alone, as long as it has kept what it compares with", async () => {
+    await using other = await tempDirectory();
+    const own = [...writing, "--target", other.join("target"), "--state-dir", other.join("state")];
+    await mkdir(other.join("target"));
+    await fill(scene.vhost, QUEUE, 30);
+    const base = await made("full", ...own);
+    const kept = [...(await filesBelow(other.join("state")))].toSorted();
+    expect(kept.map((file) => path.basename(file))).toEqual(["index.tar.zst", "manifest.json"]);
+    for (const file of kept) {
+      const { mode } = await stat(other.join("state", file));
+      expect((mode & 0o777).toString(8)).toBe("600");
+      expect((await readFile(other.join("state", file))).toString("latin1")).not.toContain('{"n":');
+    }
+    const next = await made("incremental", "--require-base", ...own);
+    expect(next).toMatchObject({ base: base["id"], queues: [{ name: QUEUE, own: 0, kept: 30 }] });
+    await fill(scene.vhost, QUEUE, 5, { from: 30 });
+    const last = await made("incremental", "--require-base", ...own);
+    expect(last).toMatchObject({ base: next["id"], queues: [{ own: 5, kept: 30 }] });
+    await rm(other.join("state"), { recursive: true });
+    const bare = await scene.run(["incremental", ...own]);
+    expect(bare).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/no key is given to read backup .*: this one is full/) as string,
+    });
+    const at = ["--target", other.join("target"), ...reading];
+    expect(await scene.run(["verify", "--records", ...at])).toMatchObject({ status: 0 });
   });
 
   test("show and verify need no key, and say that there is one", async () => {

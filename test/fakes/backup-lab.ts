@@ -27,6 +27,7 @@ export function backupDeps(
     stores,
     reading: PLAIN,
     encryption: null,
+    bases: null,
     journals: null,
     openSpool: () => localSpool(temp.join("spool")),
     codec: inlineCodec({ level: 1 }),

@@ -23,6 +23,7 @@ export function compactDeps(
     stores,
     reading: PLAIN,
     encryption: null,
+    bases: null,
     openSpool: () => localSpool(temp.join("spool")),
     codec: inlineCodec({ level: 1 }),
     newRepositoryId: () => randomUUID(),

@@ -98,10 +98,14 @@ export async function newScene(broker: Broker): Promise<Scene> {
 /** A restore that failed may be resumed, and a full. */
 const JOURNAL = /^\.local\/state\/mqbackup\/(restores\/[^/]+\/[0-9a-f]+|fulls\/[0-9a-f]+\/.+)\.json$/;
 
-/** No stack trace, no secret, and nothing left in the directories of its own but how far a failed run came. */
+/** What an incremental without a key is compared with. */
+const KEPT =
+  /^\.local\/state\/mqbackup\/bases\/[0-9a-f]{64}\/[0-9a-f]{64}\/(manifest\.json|index\.tar\.zst)$/;
+
+/** No stack trace, no secret, and nothing left in the directories of its own but how far a failed run came, and what is kept of encrypted backups. */
 export function expectClean(result: CliResult, secret: string): void {
   const { stdout, stderr, leftovers, status } = result;
-  const home = result.home.filter((file) => status === 0 || !JOURNAL.test(file));
+  const home = result.home.filter((file) => !KEPT.test(file) && (status === 0 || !JOURNAL.test(file)));
   expect({ leftovers, home }, "left behind").toEqual({ leftovers: [], home: [] });
   expect(stdout + stderr, "a stack trace").not.toMatch(/^\s+at .*(:\d+:\d+|<anonymous>)\)?$/m);
   expect(stdout + stderr, "node's own words").not.toMatch(/\(node:\d+\)|node:internal|UnhandledPromise/);

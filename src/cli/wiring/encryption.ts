@@ -1,4 +1,5 @@
 import type { Keyring, KeyMaker } from "../../ports/encryption.ts";
+import type { Store } from "../../ports/store.ts";
 import type { BackupReading } from "../../usecases/backup-reading.ts";
 import type { BackupEncryption } from "../../usecases/backup-sealing.ts";
 import { readIdentities, readPassphrase, readRecipients } from "../encryption-keys.ts";
@@ -41,15 +42,27 @@ export async function wireReading(session: Session): Promise<BackupReading> {
   return backupReading(await wireKeyring(session));
 }
 
-/** For commands that make backups: how those are encrypted, and how others are read. A passphrase is read once, it may come from a pipe. */
+/**
+ * For commands that make backups: how those are encrypted, and how others are read: without a key by what is kept of them in `state`. A
+ * passphrase is read once, it may come from a pipe. Whoever encrypts with one reads with it too, so nothing is kept then.
+ */
 export async function wireSealing(
   session: Session,
-): Promise<{ readonly encryption: BackupEncryption | null; readonly reading: BackupReading }> {
+  state: Store,
+): Promise<{
+  readonly encryption: BackupEncryption | null;
+  readonly reading: BackupReading;
+  readonly bases: Store | null;
+}> {
   const passphrase = readPassphrase(session);
   const keyring = await wireKeyring(session, passphrase);
   const keys = await wireKeyMaker(session, passphrase);
   const proof = (await passphrase) === null ? null : keyring;
   const { encryptNames: namesHidden } = session.settings;
   const { backupReading } = await import("../../usecases/backup-reading.ts");
-  return { encryption: keys && { keys, namesHidden, proof }, reading: backupReading(keyring) };
+  return {
+    encryption: keys && { keys, namesHidden, proof },
+    reading: backupReading(keyring, state),
+    bases: proof === null ? state : null,
+  };
 }

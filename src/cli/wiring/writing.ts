@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Store } from "../../ports/store.ts";
 import type { BackupDeps, BackupEvent } from "../../usecases/backup-types.ts";
 import type { CompactDeps, CompactEvent } from "../../usecases/compact-types.ts";
 import type { LeaseEvent } from "../../usecases/held-lease.ts";
@@ -16,10 +17,11 @@ export async function wireBackup(
   report: (event: BackupEvent) => void,
 ): Promise<Wired<BackupDeps>> {
   const broker = await wireBroker(session);
-  const [writing, journals] = await Promise.all([wireWriting(session, report), wireState(session)]);
+  const state = await wireState(session);
+  const writing = await wireWriting(session, state, report);
   return {
     access: broker.access,
-    deps: { ...writing, journals, directory: broker.directory, reader: broker.reader, report },
+    deps: { ...writing, journals: state, directory: broker.directory, reader: broker.reader, report },
     [Symbol.asyncDispose]: async () => {
       broker[Symbol.dispose]();
       await writing.codec[Symbol.asyncDispose]();
@@ -35,7 +37,7 @@ export async function wireCompact(
   session: Session,
   report: (event: CompactEvent) => void,
 ): Promise<WiredCompact> {
-  const writing = await wireWriting(session, report);
+  const writing = await wireWriting(session, await wireState(session), report);
   return {
     deps: { ...writing, report },
     [Symbol.asyncDispose]: async () => writing.codec[Symbol.asyncDispose](),
@@ -43,7 +45,7 @@ export async function wireCompact(
 }
 
 /** What it takes to put a backup to targets. */
-async function wireWriting(session: Session, report: (event: LeaseEvent) => void) {
+async function wireWriting(session: Session, state: Store, report: (event: LeaseEvent) => void) {
   const { settings } = session;
   const [{ localSpool, sweepDeadSpools }, { threadedCodec }, run, [first, ...others]] = await Promise.all([
     import("../../adapters/archive/local-spool.ts"),
@@ -51,7 +53,7 @@ async function wireWriting(session: Session, report: (event: LeaseEvent) => void
     wireRun(),
     wireStores(settings.target, settings.uploadRate),
   ]);
-  const sealing = await wireSealing(session);
+  const sealing = await wireSealing(session, state);
   const written = await writtenStores(session, report);
   const { directory, ...options } = spoolPlace(settings);
   await sweepDeadSpools(directory, options);
