@@ -150,7 +150,7 @@ describe("a broker's queues", () => {
     expect(JSON.parse(stdout)).toMatchObject({
       status: 0,
       partial: false,
-      targets: [directory.join("target")],
+      targets: [{ location: directory.join("target"), result: "committed", error: null }],
       backups: [{ kind: "full", queues: [{ name: "for-machines", outcome: "complete", messages: 50 }] }],
       warnings: [],
     });
