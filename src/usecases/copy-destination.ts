@@ -6,6 +6,7 @@ import { readOrCreateRepository, readRepository } from "../repository/repository
 import { copyBackup } from "./copy-backup.ts";
 import { lookAt } from "./copy-look.ts";
 import type { CopiedTo, CopyDeps, CopyOutcome, CopyRequest, SourceBackup } from "./copy-types.ts";
+import { setBySet } from "./set-by-set.ts";
 import { withLease, type Held } from "./with-lease.ts";
 
 /**
@@ -24,15 +25,10 @@ export async function copyTo(
   let failure: BackupError | null = null;
   try {
     await openRepository(work, signal);
-    for (const set of new Set(sources.map((source) => source.set))) {
-      try {
-        const ofSet = sources.filter((source) => source.set === set);
-        await copySet(work, set, ofSet, signal);
-      } catch (error) {
-        if (!hasCode(error, "LEASE_HELD")) throw error;
-        failure ??= error;
-      }
-    }
+    failure = await setBySet(new Set(sources.map((source) => source.set)), async (set) => {
+      const ofSet = sources.filter((source) => source.set === set);
+      await copySet(work, set, ofSet, signal);
+    });
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     failure = error;

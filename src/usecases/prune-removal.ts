@@ -1,11 +1,12 @@
 import type { BackupId } from "../domain/backup-id.ts";
-import { BackupError, hasCode } from "../domain/errors.ts";
+import { BackupError } from "../domain/errors.ts";
 import type { Store } from "../ports/store.ts";
 import { isMarked } from "../repository/marks.ts";
 import { removeObjects } from "../repository/removal.ts";
 import type { LeaseDeps, LeaseEvent } from "./held-lease.ts";
 import { planRemovals, planSweep } from "./prune-plan.ts";
 import type { PruneRequest, PruneSource, RemovalPlan, SweepPlan } from "./prune-plan.ts";
+import { setBySet } from "./set-by-set.ts";
 import { withLease } from "./with-lease.ts";
 
 export interface PruneDeps extends Omit<LeaseDeps, "report"> {
@@ -87,17 +88,11 @@ async function pruneSets(
   sets: RemovalPlan["sets"],
   signal: AbortSignal,
 ): Promise<BackupError | null> {
-  let held: BackupError | null = null;
-  for (const { set, backups } of sets) {
-    if (backups.every(({ reasons }) => reasons.length > 0)) continue;
-    try {
-      await pruneSet(work, set, signal);
-    } catch (error) {
-      if (!hasCode(error, "LEASE_HELD")) throw error;
-      held ??= error;
-    }
-  }
-  return held;
+  const wanted = sets.filter(({ backups }) => backups.some(({ reasons }) => reasons.length === 0));
+  return setBySet(
+    wanted.map(({ set }) => set),
+    async (set) => pruneSet(work, set, signal),
+  );
 }
 
 async function pruneSet(work: Work, set: string, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import type { BackupId } from "../domain/backup-id.ts";
-import { BackupError, hasCode } from "../domain/errors.ts";
+import { BackupError } from "../domain/errors.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { BackupKey, KeyMaker } from "../ports/encryption.ts";
 import type { Store } from "../ports/store.ts";
@@ -8,6 +8,7 @@ import { bytesBody } from "../repository/objects.ts";
 import { readRepository } from "../repository/repository-document.ts";
 import { readKeys, type FoundKey, type FoundKeys } from "./rekey-keys.ts";
 import type { RekeyDeps, RekeyedAt, RekeyRequest, RekeyResult } from "./rekey-types.ts";
+import { setBySet } from "./set-by-set.ts";
 import { withLease } from "./with-lease.ts";
 
 /**
@@ -46,15 +47,10 @@ async function rekeyAt(work: Work, found: FoundKeys, signal: AbortSignal): Promi
   const done = new Set<BackupId>();
   let failure: BackupError | null = null;
   try {
-    for (const set of new Set(encrypted.map((each) => each.set))) {
+    failure = await setBySet(new Set(encrypted.map((each) => each.set)), async (set) => {
       const ofSet = encrypted.filter((each) => each.set === set);
-      try {
-        await rekeySet(work, set, ofSet, (id) => done.add(id), signal);
-      } catch (error) {
-        if (!hasCode(error, "LEASE_HELD")) throw error;
-        failure ??= error;
-      }
-    }
+      await rekeySet(work, set, ofSet, (id) => done.add(id), signal);
+    });
   } catch (error) {
     if (!(error instanceof BackupError)) throw error;
     failure = error;
