@@ -1,16 +1,16 @@
-import { compareBackupIds, parseBackupId, type BackupId } from "../domain/backup-id.ts";
+import { parseBackupId, type BackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
 import { keptFrom } from "../domain/holdings.ts";
 import type { Manifest } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { SegmentCodec } from "../ports/segment-codec.ts";
 import type { Store } from "../ports/store.ts";
-import { committedIds } from "../repository/backup-folder.ts";
 import { resolveBackup } from "../repository/catalog.ts";
 import type { StoredManifest } from "../repository/backup-references.ts";
 import { readStoredManifest } from "../repository/manifest-reader.ts";
 import { BaseBackup, hinted } from "./base-backup.ts";
 import type { BackupReading } from "./backup-reading.ts";
+import { newestOfSet } from "./newest-of-set.ts";
 
 export interface BaseChoiceDeps {
   /** As it is. */
@@ -46,7 +46,7 @@ export async function chooseBase(
   const { store } = deps;
   const { set, base, encrypted } = choice;
   const found = await hinted(async () =>
-    base === null ? newestOf(store, set, options) : named(store, base, set, options),
+    base === null ? newestOfSet(store, set, [], options) : named(store, base, set, options),
   );
   if (found === null) return { base: null, why: `there is no backup of set ${set} to build on` };
   const { id, encryption } = found.manifest;
@@ -87,20 +87,6 @@ async function opened(
     const why = `no key is given to read backup ${readNow}, and this machine has kept nothing of it that could be compared with`;
     return { base: null, why };
   }
-}
-
-/** null: the set has none. */
-async function newestOf(store: Store, set: string, options: Abortable): Promise<StoredManifest | null> {
-  for (const id of (await committedIds(store, options)).toSorted(compareBackupIds).toReversed()) {
-    try {
-      const stored = await readStoredManifest(store, id, options);
-      if (stored.manifest.set === set) return stored;
-    } catch (error) {
-      // Removed since it was listed.
-      if (!hasCode(error, "OBJECT_MISSING")) throw error;
-    }
-  }
-  return null;
 }
 
 async function named(store: Store, base: string, set: string, options: Abortable): Promise<StoredManifest> {

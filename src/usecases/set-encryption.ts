@@ -1,12 +1,11 @@
-import { compareBackupIds, parseBackupId } from "../domain/backup-id.ts";
+import { parseBackupId } from "../domain/backup-id.ts";
 import { BackupError, hasCode } from "../domain/errors.ts";
-import type { Manifest } from "../domain/manifest.ts";
 import type { Abortable } from "../ports/abortable.ts";
 import type { Store } from "../ports/store.ts";
-import { backupKey, committedIds, KEY_NAME } from "../repository/backup-folder.ts";
-import { readManifest } from "../repository/manifest-reader.ts";
+import { backupKey, KEY_NAME } from "../repository/backup-folder.ts";
 import { readKeyFile } from "../repository/opened-backup.ts";
 import type { BackupEncryption } from "./backup-sealing.ts";
+import { newestOfSet } from "./newest-of-set.ts";
 
 /**
  * A set whose newest backup is encrypted gets none that is not: whoever leaves an option away by mistake is told. And a passphrase that
@@ -19,7 +18,9 @@ export async function requireSameEncryption(
   encryption: BackupEncryption | null,
   options: Abortable,
 ): Promise<void> {
-  const newest = await newestReadable(store, set, options);
+  // One that is damaged says nothing of the others, and keeps no full backup from being taken.
+  const found = await newestOfSet(store, set, ["MANIFEST_DAMAGED", "FORMAT_NEWER"], options);
+  const newest = found?.manifest;
   if (newest?.encryption === undefined) return;
   if (encryption === null) {
     throw new BackupError(
@@ -38,17 +39,4 @@ export async function requireSameEncryption(
     // Of this one nothing can be proven; verify finds it.
     if (!hasCode(error, "ARCHIVE_DAMAGED", "OBJECT_MISSING")) throw error;
   }
-}
-
-/** null: the set has none. One that is damaged says nothing of the others, and keeps no full backup from being taken. */
-async function newestReadable(store: Store, set: string, options: Abortable): Promise<Manifest | null> {
-  for (const id of (await committedIds(store, options)).toSorted(compareBackupIds).toReversed()) {
-    try {
-      const manifest = await readManifest(store, id, options);
-      if (manifest.set === set) return manifest;
-    } catch (error) {
-      if (!hasCode(error, "OBJECT_MISSING", "MANIFEST_DAMAGED", "FORMAT_NEWER")) throw error;
-    }
-  }
-  return null;
 }
